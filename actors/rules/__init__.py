@@ -1,0 +1,1 @@
+"""What locking means: pure rules that know neither process nor socket nor clock."""

@@ -1,0 +1,1 @@
+"""What is said between two processes, and how it is carried."""

@@ -1,0 +1,293 @@
+"""Every message that passes between two processes, and the enums in their fields.
+
+The contract is ``docs/protocol.md``; a test compares its table with this file. A message is a frozen value without behaviour: ``wire.py`` turns it
+into a frame and back, and what it means is decided elsewhere. Fields are ``str int float bool bytes``, the enums below, and tuples of those.
+
+Durations travel, instants never do (two machines, two clocks). A duration is in seconds; ``FOREVER`` (any negative number) means without end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+MAJOR = 1  # another major version is refused
+MINOR = 0  # same major: unknown trailing fields are ignored
+FOREVER = -1.0  # a duration without end
+
+
+class Mode(IntEnum):
+    """The six lock modes of the VAX/VMS lock manager; ``rules/modes.py`` says which may be held side by side."""
+
+    NL = 0  # null
+    CR = 1  # concurrent read
+    CW = 2  # concurrent write
+    PR = 3  # protected read: shared
+    PW = 4  # protected write
+    EX = 5  # exclusive
+
+
+class Order(IntEnum):
+    """Who is next; chosen by whoever creates the resource."""
+
+    FIFO = 0  # first come, first served
+    FIRST_FIT = 1  # FLoM's rule: whatever fits now
+
+
+class Refusal(IntEnum):
+    """Why a request was refused."""
+
+    BUSY = 1  # not free, and the client would not wait
+    TIMED_OUT = 2  # the client waited as long as it said
+    IMPOSSIBLE = 3  # can never be granted
+    NO_SUCH_RESOURCE = 4  # create=no, and the client would not wait
+    DEADLOCK = 5  # would wait for itself
+    INVALID = 6  # the request has no meaning (name, mode, quantity)
+    LOCKER_DIED = 7  # the resource's process died with the resource
+    STOPPING = 8  # the daemon was stopped, or its incubator died
+    EXHAUSTED = 9  # no process or descriptor left to serve it
+
+
+class Cause(IntEnum):
+    """Why a lock was lost."""
+
+    STOPPED = 1  # the daemon was told to stop at once
+    FAILED = 2  # the locker failed (our bug)
+
+
+# --- anybody to anybody -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """Another major version than ours came in. Its number and shape never change, whatever the version."""
+
+    major: int
+    minor: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Who asks; once per connection, first.
+
+    ``session`` is a secret of 16 random bytes. ``inside`` lists the sessions that this one runs inside, outermost first.
+    """
+
+    minor: int
+    session: bytes
+    host: str
+    boot_id: str
+    pid: int
+    pid_started: int  # clock ticks since boot (/proc/PID/stat, field 22)
+    uid: int
+    user: str
+    command: str
+    job: str
+    reason: str
+    inside: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """Answer to ``Hello``: carry this nonce back, so that we know that you live."""
+
+    nonce: bytes
+    minor: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """The nonce of ``Welcome``. The session begins; no answer."""
+
+    nonce: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The client said something that the protocol does not allow here; nothing was done."""
+
+    sentence: str
+
+
+# --- client and incubator -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Locate:
+    """Where is ``resource``? The whole request, because it may have to be parked."""
+
+    resource: str
+    mode: Mode
+    quantity: int
+    timeout: float  # the whole wait; 0 does not wait, FOREVER
+    nest: bool
+    create: bool
+    idle: float  # how long the resource outlives its last client
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """``resource`` is served at ``address`` (a file name beside the incubator's, or a port) in this epoch."""
+
+    address: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """Nobody has created the resource yet; wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the daemon: when it is idle, or ``now``."""
+
+    now: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """It will. ``pid`` is the process to wait for."""
+
+    pid: int
+
+
+# --- client and locker --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Acquire:
+    """Give me ``resource``."""
+
+    resource: str
+    epoch: int
+    mode: Mode
+    quantity: int
+    timeout: float  # what is left of the whole wait; 0 does not wait, FOREVER
+    nest: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """You are in line, ``position`` 1 is next."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """It is yours. ``token`` is the fencing token, ``element`` what a set, sequence or timestamp handed out ("" if nothing)."""
+
+    token: int
+    element: str
+    waited: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It is not yours, and you are not in line."""
+
+    why: Refusal
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """I do not need it any more; ``rolled_back``: my work failed."""
+
+    epoch: int
+    rolled_back: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """It is free again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The resource does not live here (any more) in the epoch you named; nothing was done. Locate it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The lock you hold is no longer yours."""
+
+    cause: Cause
+    sentence: str
+
+
+# --- incubator and its children -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A child is started: where it listens, and which process forked it (the fork server)."""
+
+    address: str
+    pid: int
+    parent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """From now on you are the locker of ``resource``."""
+
+    resource: str
+    epoch: int
+    idle: float
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A parked session's place in line, to be kept for it; they follow ``Assign`` in their order."""
+
+    epoch: int
+    session: bytes
+    resource: str
+    mode: Mode
+    quantity: int
+    timeout: float  # what is left of the whole wait
+
+
+@dataclass(frozen=True, slots=True)
+class Retiring:
+    """Nobody has needed me for my idle time; ``token`` is the last one I gave (0: none)."""
+
+    epoch: int
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """Somebody is on the way to you: serve on."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """The name is no longer yours: answer what you kept with ``Gone``, and be free for the next resource."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quiesce:
+    """The daemon ends when idle: do not outlive your last client."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """End now: waiters are refused, holders lose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A child's last words."""
+
+    reason: str
