@@ -1,0 +1,247 @@
+"""A message as a frame, and a frame as a message.
+
+The rule: what comes out of ``decode`` is a whole, checked message, or it is a ``RemoteProtocolError``; never anything
+between. Sizes are limited before and while parsing, types are exact (a bool is no number), a number outside its enum is
+a fault. What is too big or has the wrong type never gets out of ``encode`` either: that is a ``LocalProtocolError``.
+
+The contract is ``docs/protocol.md``: byte 0 the major version, byte 1 the message's number, then a msgpack array of the
+fields. Every byte string of the protocol is an id of 16 bytes. The checks of each class are found once, at import, from
+its annotations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from math import inf
+
+import msgpack
+
+from .errors import LocalProtocolError, RemoteProtocolError
+from .messages import (
+    FOREVER,
+    MAJOR,
+    MINOR,
+    Acquire,
+    Assign,
+    Cause,
+    Echo,
+    End,
+    Ended,
+    Fault,
+    Gone,
+    Granted,
+    Hello,
+    Leave,
+    Locate,
+    Located,
+    Lost,
+    Mismatch,
+    Mode,
+    Order,
+    Parked,
+    Place,
+    Queued,
+    Quiesce,
+    Ready,
+    Refusal,
+    Refused,
+    Release,
+    Released,
+    Retiring,
+    Stay,
+    Stop,
+    Stopping,
+    Welcome,
+)
+
+MAX_FRAME = 65_536  # bytes
+MAX_TEXT = 4_096  # bytes, of a string or a byte string
+MAX_TUPLE = 64  # entries
+ID_SIZE = 16  # bytes, of a session or a nonce
+MAX_INT = 2**63 - 1
+
+Message = (
+    Mismatch | Hello | Welcome | Echo | Fault
+    | Locate | Located | Parked | Stop | Stopping
+    | Acquire | Queued | Granted | Refused | Release | Released | Gone | Lost
+    | Ready | Assign | Place | Retiring | Stay | Leave | Quiesce | End | Ended
+)  # fmt: skip
+
+NUMBERS: dict[int, type[Message]] = {
+    0: Mismatch,
+    1: Hello,
+    2: Welcome,
+    3: Echo,
+    4: Fault,
+    10: Locate,
+    11: Located,
+    12: Parked,
+    13: Stop,
+    14: Stopping,
+    20: Acquire,
+    21: Queued,
+    22: Granted,
+    23: Refused,
+    24: Release,
+    25: Released,
+    26: Gone,
+    27: Lost,
+    40: Ready,
+    41: Assign,
+    42: Place,
+    43: Retiring,
+    44: Stay,
+    45: Leave,
+    46: Quiesce,
+    47: End,
+    48: Ended,
+}
+
+
+class OtherVersion(RemoteProtocolError):
+    """A frame of another major version; the answer to it is ``Mismatch``.
+
+    Args:
+        theirs: the other side's major version.
+    """
+
+    def __init__(self, theirs: int) -> None:
+        super().__init__(
+            f"the other side speaks protocol {theirs}, we speak {MAJOR}.{MINOR}; "
+            "end the old daemon with `holdfast stop` of the version that started it"
+        )
+        self.theirs = theirs
+        self.ours = MAJOR
+
+
+# --- what a field may be: each returns the value, or raises ValueError with what is wanted instead ---
+
+
+def _text(value: object) -> str:
+    if type(value) is str and (len(value) <= MAX_TEXT // 4 or len(value.encode("utf-8", "surrogatepass")) <= MAX_TEXT):
+        return value
+    raise ValueError(f"a string of at most {MAX_TEXT} bytes")
+
+
+def _number(value: object) -> int:
+    if type(value) is int and 0 <= value <= MAX_INT:
+        return value
+    raise ValueError("a whole number from 0 to 2^63-1")
+
+
+def _duration(value: object) -> float:
+    if type(value) is float:
+        if 0.0 <= value < inf:
+            return value
+        if value == value:  # not NaN
+            return FOREVER
+    raise ValueError("seconds as a float")
+
+
+def _flag(value: object) -> bool:
+    if type(value) is bool:
+        return value
+    raise ValueError("true or false")
+
+
+def _id(value: object) -> bytes:
+    if type(value) is bytes and len(value) == ID_SIZE:
+        return value
+    raise ValueError(f"an id of {ID_SIZE} bytes")
+
+
+def _ids(value: object) -> tuple[bytes, ...]:
+    if type(value) is tuple and len(value) <= MAX_TUPLE:
+        return tuple(map(_id, value))
+    raise ValueError(f"at most {MAX_TUPLE} ids")
+
+
+def _member_of(kind: type[Mode] | type[Order] | type[Refusal] | type[Cause]) -> Callable[[object], object]:
+    known: dict[object, object] = {int(member): member for member in kind}
+
+    def member(value: object) -> object:
+        if type(value) in (int, kind) and value in known:
+            return known[value]
+        raise ValueError(f"a known {kind.__name__.lower()}")
+
+    return member
+
+
+_Check = Callable[[object], object]
+_CHECKS: dict[str, _Check] = {
+    "str": _text,
+    "int": _number,
+    "float": _duration,
+    "bool": _flag,
+    "bytes": _id,
+    "tuple[bytes, ...]": _ids,
+    "Mode": _member_of(Mode),
+    "Order": _member_of(Order),
+    "Refusal": _member_of(Refusal),
+    "Cause": _member_of(Cause),
+}
+_FIELDS: dict[type, list[tuple[str, _Check]]] = {
+    kind: [(name, _CHECKS[type_]) for name, type_ in kind.__annotations__.items()] for kind in NUMBERS.values()
+}
+_HEADS: dict[type, bytes] = {kind: bytes((MAJOR, number)) for number, kind in NUMBERS.items()}
+
+_pack: Callable[[object], bytes] = msgpack.Packer(unicode_errors="surrogatepass").pack
+_unpack: Callable[[bytes], object] = partial(
+    msgpack.unpackb,
+    use_list=False,
+    unicode_errors="surrogatepass",
+    max_str_len=MAX_TEXT,
+    max_bin_len=MAX_TEXT,
+    max_array_len=MAX_TUPLE,
+    max_map_len=0,
+    max_ext_len=0,
+)
+
+
+def encode(message: Message) -> bytes:
+    """``message`` as a frame.
+
+    Raises:
+        LocalProtocolError: a field is too big or of the wrong type. (An int will do for a duration.)
+    """
+    kind = type(message)
+    values = []
+    for name, check in _FIELDS[kind]:
+        value = getattr(message, name)
+        try:
+            values.append(check(float(value) if check is _duration else value))
+        except ValueError as wanted:
+            raise LocalProtocolError(f"{kind.__name__}.{name} must be {wanted}") from None
+    return _HEADS[kind] + _pack(values)
+
+
+def decode(frame: bytes) -> Message:
+    """The message in ``frame``; fields that we do not know yet are ignored.
+
+    Raises:
+        OtherVersion: another major version; only its ``Mismatch`` can be read.
+        RemoteProtocolError: anything else that is not exactly a message.
+    """
+    if not 2 < len(frame) <= MAX_FRAME:
+        raise RemoteProtocolError(f"a frame of {len(frame)} bytes; 3 to {MAX_FRAME} are allowed")
+    number = frame[1]
+    if frame[0] != MAJOR and number != 0:
+        raise OtherVersion(frame[0])
+    kind = NUMBERS.get(number)
+    if kind is None:
+        raise RemoteProtocolError(f"message number {number} is unknown to protocol {MAJOR}.{MINOR}")
+    try:
+        values = _unpack(frame[2:])
+    except (ValueError, TypeError) as error:
+        raise RemoteProtocolError(f"{kind.__name__}: {error}") from error
+    fields = _FIELDS[kind]
+    if type(values) is not tuple or len(values) < len(fields):
+        raise RemoteProtocolError(f"{kind.__name__} must be an array of {len(fields)} fields")
+    checked = []
+    for (name, check), value in zip(fields, values, strict=False):
+        try:
+            checked.append(check(value))
+        except ValueError as wanted:
+            raise RemoteProtocolError(f"{kind.__name__}.{name} must be {wanted}") from None
+    return kind(*checked)  # type: ignore[arg-type]  # the checks above are the classes' own types
