@@ -20,8 +20,9 @@
     │   └── RemoteProtocolError          the other side did
     └── InternalError                    our bug; please report
 
-An error carries its facts as attributes and builds its sentence in ``__str__``; it can be pickled. It is raised at the lowest place that knows
-the sentence and caught at the highest that can act. Exit numbers are not here: ``cli/exits.py`` has the only table.
+An error carries its facts as attributes and builds its sentence in ``__str__``; it can be pickled. It is raised at the
+lowest place that knows the sentence and caught at the highest that can act. Exit numbers are not here: ``cli/exits.py``
+has the only table.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 """Every message that passes between two processes, and the enums in their fields.
 
-The contract is ``docs/protocol.md``; a test compares its table with this file. A message is a frozen value without behaviour: ``wire.py`` turns it
-into a frame and back, and what it means is decided elsewhere. Fields are ``str int float bool bytes``, the enums below, and tuples of those.
+The contract is ``docs/protocol.md``; a test compares its table with this file. A message is a frozen value without
+behaviour: ``wire.py`` turns it into a frame and back, and what it means is decided elsewhere. Fields are
+``str int float bool bytes``, the enums below, and tuples of those.
 
-Durations travel, instants never do (two machines, two clocks). A duration is in seconds; ``FOREVER`` (any negative number) means without end.
+Durations travel, instants never do (two machines, two clocks). A duration is in seconds; ``FOREVER`` (any negative
+number) means without end.
 """
 
 from __future__ import annotations
@@ -55,7 +57,7 @@ class Cause(IntEnum):
     FAILED = 2  # the locker failed (our bug)
 
 
-# --- anybody to anybody -------------------------------------------------------------------------------------------------------
+# --- anybody to anybody -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ class Mismatch:
 class Hello:
     """Who asks; once per connection, first.
 
-    ``session`` is a secret of 16 random bytes. ``inside`` lists the sessions that this one runs inside, outermost first.
+    ``session`` is a secret of 16 random bytes. ``inside`` lists the sessions that this one runs inside, outermost
+    first.
     """
 
     minor: int
@@ -111,7 +114,7 @@ class Fault:
     sentence: str
 
 
-# --- client and incubator -----------------------------------------------------------------------------------------------------
+# --- client and incubator ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,7 @@ class Stopping:
     pid: int
 
 
-# --- client and locker --------------------------------------------------------------------------------------------------------
+# --- client and locker ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +182,7 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """It is yours. ``token`` is the fencing token, ``element`` what a set, sequence or timestamp handed out ("" if nothing)."""
+    """It is yours. ``token`` fences; ``element`` is what a set, sequence or timestamp handed out ("" if nothing)."""
 
     token: int
     element: str
@@ -220,7 +223,7 @@ class Lost:
     sentence: str
 
 
-# --- incubator and its children -----------------------------------------------------------------------------------------------
+# --- incubator and its children ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
