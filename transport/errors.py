@@ -65,7 +65,21 @@ class InvalidName(UsageError):
 
 
 class InvalidSetting(UsageError):
-    """An option, an environment variable or a line of a configuration file."""
+    """An option, an environment variable or a line of a configuration file.
+
+    Args:
+        file: the configuration file it was found in, "" if in none.
+        group: the group of that file, "" if the file could not be read at all.
+        key: the key in that group, "" if the group itself is missing or unknown; without a file, the setting's name.
+    """
+
+    def __init__(
+        self, sentence: str = "", *, resource: str = "", file: str = "", group: str = "", key: str = ""
+    ) -> None:
+        super().__init__(sentence, resource=resource)
+        self.file = file
+        self.group = group
+        self.key = key
 
 
 class NotGranted(HoldfastError):
