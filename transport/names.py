@@ -1,10 +1,11 @@
 """Resource names: what may be one, and what it says about its resource.
 
-The name alone decides the type (six grammars that never overlap) and is the identity of the resource: ``a[2]`` and ``a[02]`` are two resources,
-``red.green`` and ``green.red`` are two sets. Only hierarchical names share: all paths below ``/a`` are served by one locker, ``/a``.
+The name alone decides the type (six grammars that never overlap) and is the identity of the resource: ``a[2]`` and
+``a[02]`` are two resources, ``red.green`` and ``green.red`` are two sets. Only hierarchical names share: all paths
+below ``/a`` are served by one locker, ``/a``.
 
-The grammars are FLoM's (manual of 1.7.2), with two holes closed: a name is one line of at most 240 bytes. Written without ``re``, because this is
-on the way of every command's start.
+The grammars are FLoM's (manual of 1.7.2), with two holes closed: a name is one line of at most 240 bytes. Written
+without ``re``, because this is on the way of every command's start.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ _GRAMMAR = {
     Kind.SET: "a set is simple names joined by dots, such as red.green.blue",
     Kind.HIERARCHICAL: "a hierarchical name is a path such as /disk/home, with no empty part and no backslash",
     Kind.SEQUENCE: "a sequence is _s_NAME[N], or _S_NAME[N] if failed work gives its number back, such as _s_ticket[3]",
-    Kind.TIMESTAMP: "a timestamp is _t_FORMAT[N]; FORMAT has letters, digits and % # . : such as _t_%Y%m%d.%H%M%S#ff[1]",
+    Kind.TIMESTAMP: "a timestamp is _t_FORMAT[N]; FORMAT is letters, digits and % # . : such as _t_%H%M%S#ff[1]",
 }
 
 
