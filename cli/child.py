@@ -22,6 +22,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from ..transport.errors import HoldfastError, LockLost
+from .exits import exit_code_from_signal
 
 LEFT_ALONE = frozenset((signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCONT, signal.SIGWINCH))
 IGNORED_BY_PYTHON = frozenset((signal.SIGPIPE, signal.SIGXFSZ))
@@ -210,4 +211,4 @@ def die_by(number: int) -> int:
         signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
         os.kill(os.getpid(), number)
-    return 128 + number
+    return exit_code_from_signal(number)

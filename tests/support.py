@@ -142,7 +142,7 @@ class House:
         return process
 
     def hold(self, *words: str, environ: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start ``holdfast run words… -- cat`` and return when the lock is held; ``cat`` ends when its stdin is closed."""
+        """Start ``holdfast run words… -- cat`` and return when it holds; ``cat`` ends with its stdin."""
         process = self.spawn("run", *words, "--", "sh", "-c", "echo held; exec cat", environ=environ)
         assert process.stdout is not None
         line = process.stdout.readline()

@@ -1,0 +1,87 @@
+"""The command ``holdfast``: its sub-commands, and what becomes of everything that goes wrong in them.
+
+The rule: a sub-command is imported only when it is asked for (``holdfast run`` pays for nothing else), and raises
+freely. Here, and nowhere else, an error becomes a sentence on stderr and an exit code.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from ..transport.errors import HoldfastError
+from .child import die_by
+from .exits import FAILED, exit_code, exit_code_from_signal
+from .words import say
+
+COMMANDS = ("run", "serve", "stop", "config")  # each is the object of that name in the module of that name
+
+
+class Commands(click.Group):
+    """A group that imports a command when somebody asks for it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(f".{cmd_name}", __package__), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="holdfast", message="%(prog)s %(version)s")
+def holdfast() -> None:
+    """A lock manager for commands and programs."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run ``holdfast`` with ``arguments`` (those of the process if None) and end the process."""
+    sys.exit(guarded(lambda: invoke(holdfast, "holdfast", sys.argv[1:] if arguments is None else arguments)))
+
+
+def invoke(command: click.Command, program: str, arguments: Sequence[str]) -> int:
+    """Let click parse ``arguments`` and run ``command``; click's own handling of errors and signals stays out of it."""
+    try:
+        with command.make_context(program, list(arguments)) as context:
+            code = command.invoke(context)
+    except click.exceptions.Exit as end:  # --help, --version
+        return end.exit_code
+    return code if isinstance(code, int) else 0
+
+
+def guarded(story: Callable[[], int]) -> int:
+    """Run a whole command; whatever it raises becomes a sentence on stderr and an exit code."""
+    try:
+        code = story()
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except click.UsageError as error:
+        hint = f" (see '{error.ctx.command_path} --help')" if error.ctx else ""
+        say(f"{error.format_message()}{hint}")
+        return FAILED
+    except click.ClickException as error:
+        say(error.format_message())
+        return FAILED
+    except HoldfastError as error:
+        say(str(error))
+        return exit_code(error)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that the interpreter's last flush does not complain
+        return exit_code_from_signal(signal.SIGPIPE)  # as any other program whose reader went away
+    except KeyboardInterrupt:
+        return die_by(signal.SIGINT)
+    except Exception as error:
+        import traceback
+
+        say(f"internal error, please report it: {error!r}\n{traceback.format_exc().rstrip()}")
+        return FAILED

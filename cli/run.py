@@ -1,0 +1,216 @@
+"""``holdfast run``: lock, run the command, unlock. The story is ``hold``; ``flom`` tells the same in its own words.
+
+The rule: whatever happens, the lock is ours while the command runs and is given back when it has ended; and every
+signal goes to whom it is meant for. While we wait in line a signal ends *us*; from the grant on it is kept, and is the
+command's.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+import click
+
+from ..transport.client import Lock, environment
+from ..transport.errors import Busy, HoldfastError, LockLost, TimedOut, UsageError
+from ..transport.settings import Loaded, Settings, load
+from .child import Child, NotRunnable, Signals, die_by, start
+from .exits import COMMAND_MISSING, FAILED
+from .words import say
+
+ENDS_THE_WAIT = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
+
+
+@dataclass(frozen=True)
+class Manner:
+    """In what ``holdfast run`` and ``flom`` differ."""
+
+    arguments: Callable[[Sequence[str], str], list[str]]  # the command and the granted element → what is executed
+    granted: Callable[[Lock], None]  # told before the command starts
+    lost: Callable[[LockLost], None]  # told at once, while the command runs
+    unlock_failed: Callable[[HoldfastError], None]
+    kill_when_lost: bool = False
+    ignored: Collection[int] = ()  # signals that end neither us nor the command while it runs
+
+
+class Interrupted(BaseException):
+    """A signal told us to stop waiting. Not an Exception: nobody on the way may take it for a fault of the network."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def hold(lock: Lock, command: Sequence[str], manner: Manner) -> int:
+    """Lock, run the command, unlock.
+
+    Returns:
+        The exit code: the command's; 128+N if signal N ended it or us (after INT and QUIT we do not return at all); 99
+        if the command succeeded without the lock.
+
+    Raises:
+        NotRunnable: there is no such command; the lock is given back.
+        HoldfastError: the lock is not ours.
+    """
+    try:
+        signals = wait_granted(lock, manner.ignored)
+    except Interrupted as interrupted:
+        lock.close()
+        return die_by(interrupted.number)
+    manner.granted(lock)
+    try:
+        pid = start(manner.arguments(command, lock.element), {**os.environ, **environment(lock)}, signals)
+    except NotRunnable:
+        lock.release(rolled_back=True, wait=True)
+        raise
+    losses: list[LockLost] = []
+
+    def lost(error: LockLost) -> bool:
+        losses.append(error)
+        manner.lost(error)
+        return manner.kill_when_lost
+
+    code = Child(pid, signals).wait(lock, lost)
+    unlocked = not losses and _unlock(lock, manner, rolled_back=code != 0)
+    if code < 0:
+        return die_by(-code)
+    return code if code or unlocked else FAILED
+
+
+def wait_granted(lock: Lock, ignored: Collection[int]) -> Signals:
+    """Wait in line, and block every signal once the lock is ours.
+
+    Raises:
+        Interrupted: INT, QUIT, TERM or HUP (unless ignored when we started) came first; we may still be in line.
+    """
+    heard = [number for number in ENDS_THE_WAIT if signal.getsignal(number) is not signal.SIG_IGN]
+
+    def interrupt(number: int, frame: object) -> NoReturn:
+        signal.pthread_sigmask(signal.SIG_BLOCK, heard)  # one is enough
+        raise Interrupted(number)
+
+    for number in heard:
+        signal.signal(number, interrupt)
+    lock.acquire()
+    return Signals(ignored=ignored)
+
+
+def _unlock(lock: Lock, manner: Manner, *, rolled_back: bool) -> bool:
+    """Give the lock back and wait until the daemon has heard it; say so if it has not."""
+    try:
+        lock.release(rolled_back=rolled_back, wait=True)
+    except HoldfastError as error:
+        manner.unlock_failed(error)
+        return False
+    return True
+
+
+@click.command(context_settings={"allow_interspersed_args": False, "max_content_width": 120})
+@click.option("-r", "--resource", "name", metavar="NAME", help="The resource to lock.")
+@click.option("-l", "--mode", metavar="MODE", help="NL, CR, CW, PR, PW or EX (the default).")
+@click.option("-s", "shared", is_flag=True, help="Shared: the same as --mode PR.")
+@click.option("-x", "exclusive", is_flag=True, help="Exclusive: the same as --mode EX.")
+@click.option("-q", "--quantity", metavar="N", help="How many units of a numeric resource.")
+@click.option("-t", "--timeout", metavar="DURATION", help="How long to wait at most: 0, 1.5, 200ms, 2m, forever.")
+@click.option("-n", "--no-wait", is_flag=True, help="The same as --timeout 0.")
+@click.option("--no-create", is_flag=True, help="Wait until somebody else creates the resource.")
+@click.option("--idle", metavar="DURATION", help="How long the resource outlives its last client (default 2 s).")
+@click.option("--order", metavar="ORDER", help="Who is next: fifo (the default) or first-fit.")
+@click.option("--reason", metavar="TEXT", help="Tell those who wait why you hold it.")
+@click.option("-E", "--conflict-exit-code", metavar="N", help="Exit code when busy or timed out (default 98).")
+@click.option("--no-nest", is_flag=True, help="Do not share what a command around this one holds.")
+@click.option("--replace", default="{}", metavar="STR", help="The argument that stands for the element (default {}).")
+@click.option("--on-lost", metavar="run|kill", help="What becomes of the command when the lock is lost (default run).")
+@click.option("--socket", metavar="PATH", help="The daemon's socket.")
+@click.option("--lifespan", metavar="DURATION", help="How long a daemon started here outlives its clients; 0: none.")
+@click.option("-c", "config", metavar="FILE", help="Another configuration file.")
+@click.option("-v", "verbose", is_flag=True, help="Tell what happens.")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def run(command: tuple[str, ...], **options: str | bool | None) -> int:
+    """Run COMMAND while holding the lock NAME.
+
+    Options end at the first word that is not one.
+    """
+    replace, config = str(options.pop("replace")), options.pop("config")
+    loaded = load("holdfast", _given(options), os.environ, None if config is None else str(config))
+    settings = loaded.settings
+    for warning in loaded.warnings:
+        say(warning)
+    if settings.verbose:
+        _tell(loaded)
+    if not settings.name:
+        raise UsageError("which resource? name one with -r NAME, or in a configuration file")
+    if not command:
+        say("no command to run")
+        return COMMAND_MISSING
+    try:
+        return hold(lock_from_settings(settings), command, _manner(settings, replace))
+    except NotRunnable as error:
+        say(str(error))
+        return COMMAND_MISSING
+    except (Busy, TimedOut) as error:
+        if settings.conflict_exit_code is None:
+            raise
+        say(str(error))
+        return settings.conflict_exit_code
+
+
+def lock_from_settings(settings: Settings) -> Lock:
+    """The lock that the settings describe; they must name a resource."""
+    assert settings.name
+    return Lock(
+        settings.name,
+        settings.mode,
+        quantity=settings.quantity,
+        timeout=settings.timeout,
+        create=settings.create,
+        idle=settings.idle,
+        order=settings.order,
+        reason=settings.reason,
+        nest=settings.nest,
+        settings=settings,
+    )
+
+
+def _manner(settings: Settings, replace: str) -> Manner:
+    return Manner(
+        arguments=lambda words, element: [element if element and word == replace else word for word in words],
+        granted=_tell_granted if settings.verbose else lambda lock: None,
+        lost=lambda error: say(str(error)),
+        unlock_failed=lambda error: say(str(error)),
+        kill_when_lost=settings.on_lost == "kill",
+        ignored=settings.ignored_signals,
+    )
+
+
+def _given(options: dict[str, str | bool | None]) -> dict[str, object]:
+    """The command line in the words of the settings; what contradicts itself is refused."""
+    flags = {
+        name: bool(options.pop(name)) for name in ("shared", "exclusive", "no_wait", "no_create", "no_nest", "verbose")
+    }
+    if flags["shared"] + flags["exclusive"] + (options["mode"] is not None) > 1:
+        raise UsageError("say the mode once: -s, -x or --mode")
+    if flags["no_wait"] and options["timeout"] is not None:
+        raise UsageError("-n does not wait, and -t says how long to wait: give one of them")
+    words = {
+        "mode": "PR" if flags["shared"] else "EX" if flags["exclusive"] else options["mode"],
+        "timeout": "0" if flags["no_wait"] else options["timeout"],
+        "create": False if flags["no_create"] else None,
+        "nest": False if flags["no_nest"] else None,
+        "verbose": True if flags["verbose"] else None,
+    }
+    return {**options, **words}
+
+
+def _tell(loaded: Loaded) -> None:
+    for setting in loaded.sources:
+        say(f"{setting.replace('_', ' ')} {getattr(loaded.settings, setting)!s} ({loaded.source(setting)})")
+
+
+def _tell_granted(lock: Lock) -> None:
+    element = f", element {lock.element}" if lock.element else ""
+    say(f"granted{element}, token {lock.token}, after {lock.waited:.3f} s")

@@ -1,0 +1,118 @@
+"""What becomes of everything that goes wrong: one sentence on stderr, one exit code."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import click
+import pytest
+from holdfast.cli import main as main_module
+from holdfast.cli.main import COMMANDS, guarded, holdfast, invoke, main
+from holdfast.transport.errors import Busy, Deadlock, NoSuchResource, TimedOut, Unreachable, UsageError
+from support import LIMIT, checkout_environ
+
+
+def ended(*words: str, stdout: int = subprocess.PIPE) -> tuple[int, str, str]:
+    process = subprocess.run(
+        [sys.executable, "-m", "holdfast", *words],
+        env=checkout_environ(),
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    return process.returncode, process.stdout or "", process.stderr
+
+
+def fails(error: BaseException) -> int:
+    def story() -> int:
+        raise error
+
+    return guarded(story)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (NoSuchResource("not there"), 96),
+        (Busy("held"), 98),
+        (TimedOut("late"), 98),
+        (Deadlock("circle"), 99),
+        (Unreachable("nobody"), 99),
+        (UsageError("nonsense"), 99),
+        (click.ClickException("nonsense"), 99),
+        (click.UsageError("nonsense"), 99),
+    ],
+)
+def test_an_error_becomes_one_sentence_and_its_exit_code(
+    error: Exception, code: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert fails(error) == code
+    sentence = error.message if isinstance(error, click.ClickException) else str(error)
+    assert capfd.readouterr() == ("", f"holdfast: {sentence}\n")
+
+
+def test_our_own_bug_is_told_with_all_that_finds_it(capfd: pytest.CaptureFixture[str]) -> None:
+    assert fails(ZeroDivisionError("oops")) == 99
+    said = capfd.readouterr().err
+    assert said.startswith("holdfast: internal error, please report it: ZeroDivisionError('oops')\nTraceback")
+
+
+def test_an_unknown_option_is_refused_with_a_way_to_help() -> None:
+    code, out, said = ended("run", "--no-such-option", "true")
+    assert (code, out) == (99, "")
+    assert said == "holdfast: No such option: --no-such-option (see 'holdfast run --help')\n"
+
+
+def test_an_unknown_command_is_refused() -> None:
+    assert ended("walk") == (99, "", "holdfast: No such command 'walk'. (see 'holdfast --help')\n")
+
+
+def test_the_version_is_told() -> None:
+    code, out, said = ended("--version")
+    assert (code, said) == (0, "")
+    assert out.split()[0] == "holdfast"
+    assert out.split()[1][0].isdigit()
+
+
+def test_help_lists_every_command_and_ends_well() -> None:
+    code, out, _ = ended("--help")
+    assert code == 0
+    assert set(COMMANDS) <= {line.split()[0] for line in out.splitlines() if line.startswith("  ")}
+
+
+def test_a_reader_that_goes_away_is_no_reason_to_complain() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    assert ended("--help", stdout=writing)[::2] == (141, "")
+    os.close(writing)
+
+
+def test_a_closed_stderr_changes_no_exit_code() -> None:
+    words = ["sh", "-c", 'exec "$@" 2>&-', "sh", sys.executable, "-m", "holdfast", "walk"]
+    assert subprocess.run(words, env=checkout_environ(), timeout=LIMIT, check=False).returncode == 99
+
+
+def test_a_command_is_imported_only_when_it_is_asked_for() -> None:
+    program = "import sys, holdfast.cli.main; print([name for name in sys.modules if name in sys.argv])"
+    unwanted = [f"holdfast.cli.{name}" for name in COMMANDS]
+    told = subprocess.run(
+        [sys.executable, "-c", program, *unwanted, "zmq", "fuse"],
+        env=checkout_environ(),
+        capture_output=True,
+        text=True,
+    )
+    assert told.stdout == "[]\n"
+
+
+def test_the_exit_code_of_a_command_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(main_module, "COMMANDS", ())
+    monkeypatch.setattr(holdfast, "get_command", lambda context, name: click.Command(name, callback=lambda: 7))
+    assert invoke(holdfast, "holdfast", ["seven"]) == 7
+    with pytest.raises(SystemExit) as caught:
+        main(["seven"])
+    assert caught.value.code == 7
