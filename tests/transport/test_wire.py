@@ -137,7 +137,8 @@ def test_a_frame_that_is_too_long_is_refused_before_it_is_read() -> None:
 
 
 def test_the_longest_that_is_allowed_passes() -> None:
-    hello = Hello(0, ID, *["\N{SNOWMAN}" * 1365 + "x"] * 2, 1, 2, 3, *["x" * 4096] * 4, (ID,) * 64)
+    long, snow = "x" * 4096, "\N{SNOWMAN}" * 1365 + "x"
+    hello = Hello(0, ID, snow, snow, 1, 2, 3, long, long, long, long, (ID,) * 64)
     assert wire.decode(wire.encode(hello)) == hello
 
 

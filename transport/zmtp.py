@@ -1,0 +1,246 @@
+"""The client's wire: ZMTP 3.0 on a plain UNIX socket.
+
+The rule: every wait is bounded by what the caller says, and the end of the connection is always told. A DEALER of
+libzmq would reconnect silently and deliver a queued release to the next locker; here EOF is EOF. It is also 1.7 times
+faster per round trip, starts in 1 ms instead of 25, and needs no second thread.
+
+What is spoken: greeting and READY (mechanism NULL, socket type DEALER), wait for the peer's, then one frame a message.
+A forked child closes its copy of every connection, else it would keep a lock alive whose owner is dead.
+
+Source: RFC 23/ZMTP 3.0 (https://rfc.zeromq.org/spec/23/), RFC 37/ZMTP 3.1 for PING.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import struct
+from _socket import AF_UNIX, MSG_DONTWAIT, MSG_NOSIGNAL, SO_SNDTIMEO, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET, socket
+from functools import cache
+from time import monotonic
+from weakref import WeakSet
+
+from .errors import RemoteProtocolError, Unreachable
+from .wire import MAX_FRAME
+
+PATIENCE = 5  # seconds for a connection, for the greeting, and for a peer that does not read
+LONGEST = 1_000_000.0  # seconds; the kernel counts milliseconds in 31 bits
+
+_MORE, _LONG, _COMMAND = 1, 2, 4  # flags of a frame
+_SIGNATURE = b"\xff" + bytes(8) + b"\x7f"
+_GREETING = (_SIGNATURE + b"\3\0" + b"NULL").ljust(64, b"\0")
+_READY = b"\5READY" + b"\x0bSocket-Type" + (6).to_bytes(4, "big") + b"DEALER" + b"\x08Identity" + bytes(4)
+_CHUNK = 65_536  # bytes read at once
+
+
+class Closed(Unreachable):
+    """The other side ended the connection."""
+
+
+def frame_bytes(body: bytes, flags: int = 0) -> bytes:
+    """``body`` as a ZMTP frame."""
+    if len(body) > 255:
+        return bytes((flags | _LONG,)) + len(body).to_bytes(8, "big") + body
+    return bytes((flags, len(body))) + body
+
+
+class Stream:
+    """What has come in, cut into frames. Pure: bytes go in, (flags, body) come out."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+
+    def feed(self, data: bytes) -> None:
+        """More bytes, in any portions."""
+        self._buffer += data
+
+    def greeting(self) -> bool:
+        """Take the peer's greeting; False: not all of it is there yet.
+
+        Raises:
+            RemoteProtocolError: it is none, or one that we cannot talk to.
+        """
+        start = self._buffer[:64]
+        if not (start[:1] == b"\xff"[: len(start)] and start[9:10] in (b"", b"\x7f")):
+            raise RemoteProtocolError("what answers there does not speak ZMTP")
+        if len(start) < 64:
+            return False
+        if start[10] < 3 or start[12:32].rstrip(b"\0") != b"NULL":
+            raise RemoteProtocolError("what answers there wants another version or security mechanism of ZMTP")
+        self._buffer = self._buffer[64:]
+        return True
+
+    def frame(self) -> tuple[int, bytes] | None:
+        """Take the next frame; None: not all of it is there yet.
+
+        Raises:
+            RemoteProtocolError: it is larger than any message of ours, or its flags are unknown.
+        """
+        buffer = self._buffer
+        if len(buffer) < 2:
+            return None
+        flags = buffer[0]
+        if flags & ~(_MORE | _LONG | _COMMAND):
+            raise RemoteProtocolError(f"a ZMTP frame with unknown flags {flags:#x}")
+        head = 9 if flags & _LONG else 2
+        if len(buffer) < head:
+            return None
+        size = int.from_bytes(buffer[1:head], "big")
+        if size > MAX_FRAME:
+            raise RemoteProtocolError(f"a frame of {size} bytes; at most {MAX_FRAME} are allowed")
+        if len(buffer) < head + size:
+            return None
+        self._buffer = buffer[head + size :]
+        return flags, buffer[head : head + size]
+
+
+class Wire:
+    """An open connection to the ROUTER that listens at ``path``.
+
+    Raises:
+        OSError: nobody listens there (as ``connect`` of man 2 says it).
+        Closed: the connection ended during the greeting.
+        Unreachable: what listens there does not answer, or not as ZeroMQ would.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._stream = Stream()
+        self._socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC)
+        _open_wires.add(self)
+        _close_in_children()
+        try:
+            self._open()
+        except RemoteProtocolError as error:
+            self.close()
+            raise Unreachable(f"{path} is not a Holdfast socket: {error}") from error
+        except:
+            self.close()
+            raise
+
+    def _open(self) -> None:
+        # The kernel's own limit: a non-blocking connect to a full backlog would fail at once with EAGAIN.
+        self._socket.setsockopt(SOL_SOCKET, SO_SNDTIMEO, struct.pack("ll", PATIENCE, 0))
+        try:
+            self._socket.connect(self.path)
+        except BlockingIOError:
+            raise Unreachable(f"what listens at {self.path} has accepted nobody for {PATIENCE} s") from None
+        self._socket.setblocking(False)
+        self._poll = select.poll()
+        self._poll.register(self._socket, select.POLLIN)
+        self._write(_GREETING + frame_bytes(_READY, _COMMAND))
+        until = monotonic() + PATIENCE
+        while not self._stream.greeting():
+            self._read_until(until)
+        while (frame := self._stream.frame()) is None:
+            self._read_until(until)
+        flags, body = frame
+        if not flags & _COMMAND or not body.startswith(b"\5READY"):
+            raise RemoteProtocolError("its first word is not READY")
+
+    def _read_until(self, until: float) -> None:
+        if not self._read(max(0.0, until - monotonic())):
+            raise Unreachable(f"what listens at {self.path} has not greeted us for {PATIENCE} s")
+
+    def fileno(self) -> int:
+        """The connection's descriptor: readable when something has come, or when it has ended."""
+        return self._socket.fileno()
+
+    def send(self, *frames: bytes) -> None:
+        """Send messages, several in one write. That the connection has ended is told by ``receive``, not here.
+
+        Raises:
+            Unreachable: the other side does not read; the connection is closed.
+        """
+        self._write(b"".join(map(frame_bytes, frames)))
+
+    def receive(self, timeout: float | None = None) -> bytes | None:
+        """The next message; None if none has come in time.
+
+        Args:
+            timeout: seconds, of which at most ``LONGEST`` are waited at once; 0 does not wait, None waits for ever.
+
+        Raises:
+            Closed: the other side ended the connection, and everything before that has been received.
+            RemoteProtocolError: what came is no message of one frame.
+        """
+        until = None if timeout is None else monotonic() + timeout
+        while True:
+            frame = self._stream.frame()
+            if frame is None:
+                if not self._read(None if until is None else max(0.0, until - monotonic())):
+                    return None
+                continue
+            flags, body = frame
+            if flags & _COMMAND:
+                self._obey(body)
+            elif flags & _MORE:
+                raise RemoteProtocolError("a message of more than one frame")
+            else:
+                return body
+
+    def close(self) -> None:
+        """End the connection; once is enough, twice does no harm."""
+        self._socket.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_socket"):  # not so if there was no descriptor left
+            self._socket.close()
+
+    def _obey(self, command: bytes) -> None:
+        """PING wants its answer, ERROR is one; other commands are for others."""
+        name = command[1 : 1 + command[0]] if command else b""
+        if name == b"PING":
+            self._write(frame_bytes(b"\4PONG" + command[7:], _COMMAND))  # 7: the name, and two bytes of time to live
+        elif name == b"ERROR":
+            raise RemoteProtocolError(f"the other side refuses the connection: {ascii(command[7:])[2:-1]}")
+
+    def _read(self, timeout: float | None) -> bool:
+        """Wait for bytes and keep them; False if none have come in time."""
+        # Milliseconds are rounded up: a wait that ends early would be followed by a second, empty one.
+        if not self._poll.poll(None if timeout is None else -int(-min(timeout, LONGEST) * 1000 // 1)):
+            return False
+        try:
+            data = self._socket.recv(_CHUNK, MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
+        except ConnectionError:
+            data = b""
+        if not data:
+            raise Closed(f"the connection to {self.path} has ended")
+        self._stream.feed(data)
+        return True
+
+    def _write(self, data: bytes) -> None:
+        """Send all, or close: half a frame can never be mended."""
+        until = monotonic() + PATIENCE
+        try:
+            while True:
+                try:
+                    sent = self._socket.send(data, MSG_NOSIGNAL)
+                except BlockingIOError:
+                    sent = 0
+                except ConnectionError:  # its last words may still be unread; who reads on meets the end behind them
+                    sent = len(data)
+                data = data[sent:]
+                if not data:
+                    return
+                self._wait_writable(until)
+        finally:
+            if data:
+                self.close()
+
+    def _wait_writable(self, until: float) -> None:
+        poll = select.poll()
+        poll.register(self._socket, select.POLLOUT)
+        if not poll.poll(max(0.0, until - monotonic()) * 1000):
+            raise Unreachable(f"what listens at {self.path} has read nothing for {PATIENCE} s")
+
+
+_open_wires: WeakSet[Wire] = WeakSet()
+_close_in_children = cache(lambda: os.register_at_fork(after_in_child=_close_all))  # once a process
+
+
+def _close_all() -> None:
+    for wire in list(_open_wires):
+        wire.close()
