@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from .errors import InvalidName
+from .errors import InvalidName as InvalidName
 
 RESERVED = "_RESOURCE"  # the name of whoever names nothing
 LONGEST = 240  # bytes

@@ -22,7 +22,7 @@ ancestors as itself.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence, ValuesView
+from collections.abc import Hashable, Mapping, Sequence, ValuesView
 from heapq import heapify, heappop, heapreplace
 from typing import Protocol
 
@@ -68,8 +68,8 @@ class Resource(Protocol):
     def stuck(self, ask: Acquire, holds: Sequence[Hold], *, inside: Sequence[Hold]) -> bool:
         """Would it not fit even if of all holds only ``holds`` (``inside`` among them) were left?"""
 
-    def wakes_at(self, now: float) -> float | None:
-        """When a request may fit that does not now, though nobody leaves."""
+    def wakes_at(self, now: float, *, inside: Sequence[Hold]) -> float | None:
+        """When may a request fit that does not now, though nobody leaves?"""
 
 
 class Line:
@@ -82,7 +82,7 @@ class Line:
     """
 
     def __init__(self, resource: Resource, *, order: Order, token: int) -> None:
-        self.last_token = 0  # 0: none given yet
+        self.token = 0  # the last one given; 0: none yet
         self._resource = resource
         self._fifo = order is Order.FIFO
         self._holds: dict[Owner, Hold] = {}
@@ -123,7 +123,6 @@ class Line:
         if self._deadlocked(waiter):
             return [(owner, Refused(Refusal.DEADLOCK, _DEADLOCK))]
         self._waiters.add(waiter, self._resource.place(ask), self._key(ask))
-        self._wakes_at = self._resource.wakes_at(now)
         return [(owner, Queued(len(self._waiters.all)))]
 
     def leave(self, owner: Owner, now: float, *, rolled_back: bool = False) -> list[Answer]:
@@ -159,9 +158,9 @@ class Line:
         return self._wakes_at if self._waiters else None
 
     @property
-    def holds(self) -> ValuesView[Hold]:
-        """All holds, oldest first."""
-        return self._holds.values()
+    def holds(self) -> Mapping[Owner, Hold]:
+        """All holds by owner, oldest first."""
+        return self._holds
 
     @property
     def waiters(self) -> ValuesView[Waiter]:
@@ -195,6 +194,9 @@ class Line:
 
     def _may_enter(self, waiter: Waiter, now: float) -> bool:
         if not self._resource.fits(waiter.ask, now, inside=waiter.above):
+            at = self._resource.wakes_at(now, inside=waiter.above)
+            if at is not None and (self._wakes_at is None or at < self._wakes_at):
+                self._wakes_at = at
             return False
         return not (self._fifo and self._waiters and self._held_back(waiter))
 
@@ -216,8 +218,7 @@ class Line:
         for nobody who did not fit before it.
         """
         answers: list[Answer] = []
-        if not self._waiters:
-            return answers
+        self._wakes_at = None
         queue = [_precedence(group) for group in self._waiters.related(place)]
         heapify(queue)
         while queue:
@@ -235,7 +236,6 @@ class Line:
                 heapreplace(queue, _precedence(group))
             else:
                 heappop(queue)
-        self._wakes_at = self._resource.wakes_at(now)
         return answers
 
     def _adopt(self, kin: list[Waiter], now: float) -> list[Answer]:
@@ -251,9 +251,8 @@ class Line:
 
     def _grant(self, waiter: Waiter, now: float) -> Answer:
         owner = waiter.owner
-        token = self._next_token
+        token = self.token = self._next_token
         self._next_token = token + 1
-        self.last_token = token
         hold = self._holds[owner] = Hold(owner, waiter.ask, token, now)
         hold.element = self._resource.take(hold, now, inside=waiter.above)
         return owner, Granted(token, hold.element, now - waiter.since)

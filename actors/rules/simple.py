@@ -55,6 +55,6 @@ class Simple:
         """Every conflicting hold must end."""
         return any(self.conflict(ask, hold.ask) for hold in holds if hold not in inside)
 
-    def wakes_at(self, now: float) -> float | None:
+    def wakes_at(self, now: float, *, inside: Sequence[Hold]) -> float | None:
         """Time changes nothing."""
         return None
