@@ -1,0 +1,13 @@
+"""What holds for every test: nothing of the caller's environment gets in, and no test is measured by the clock."""
+
+from __future__ import annotations
+
+import os
+
+import hypothesis
+
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
+
+for _name in [name for name in os.environ if name.startswith("HOLDFAST_") and not name.startswith("HOLDFAST_TEST_")]:
+    del os.environ[_name]

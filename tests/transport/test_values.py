@@ -1,0 +1,183 @@
+"""Texts into values: what is taken, what is refused, and with which words."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import signal
+
+import pytest
+from holdfast.transport import values
+from holdfast.transport.errors import InvalidSetting
+from holdfast.transport.messages import FOREVER, Mode, Order
+from holdfast.transport.values import MILLISECOND, SECOND, Dialect
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+OURS = Dialect(flom=False, unit=SECOND)
+OUR_FILE = Dialect(flom=False, unit=MILLISECOND)
+FLOM = Dialect(flom=True, unit=MILLISECOND)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("0", 0), ("1.5", 1.5), (".5", 0.5), ("200ms", 0.2), ("2m", 120), ("1h", 3600), ("3s", 3), (" 2 M ", 120)],
+)
+def test_a_duration_is_seconds_unless_it_has_a_unit(text: str, seconds: float) -> None:
+    assert values.duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["inf", "forever", "Forever", "9" * 400])
+def test_for_ever_is_a_duration_and_so_is_what_nobody_lives_to_see(text: str) -> None:
+    assert values.duration(text) == math.inf
+
+
+def test_a_bare_number_counts_what_the_caller_says_and_a_unit_means_the_same_everywhere() -> None:
+    assert values.duration("1500", MILLISECOND) == pytest.approx(1.5)
+    assert values.duration("2s", MILLISECOND) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["", "-", ".", "nan", "1e3", "0x10", "1_000", "1.2.3", "1 2", "ms", "5d", "5mm", "\u0661", "+1"]
+)
+def test_what_is_no_duration_is_refused_with_examples_of_one(text: str) -> None:
+    with pytest.raises(InvalidSetting, match=r"is not a duration, such as|is negative"):
+        values.duration(text)
+
+
+def test_a_negative_duration_is_refused_with_the_word_for_no_limit() -> None:
+    with pytest.raises(InvalidSetting, match="negative; for no limit say forever"):
+        values.duration("-1")
+
+
+@given(st.text())
+@example("smh")
+def test_any_text_is_a_duration_that_is_not_negative_or_is_refused(text: str) -> None:
+    with contextlib.suppress(InvalidSetting):
+        assert values.duration(text) >= 0
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_every_mode_has_its_short_name_in_any_case(mode: Mode) -> None:
+    assert values.mode(mode.name) is values.mode(mode.name.lower()) is mode
+
+
+def test_every_mode_has_a_long_name() -> None:
+    long = ["NullLock", "ConcurrentRead", "ConcurrentWrite", "ProtectedRead", "ProtectedWrite", "Exclusive"]
+    assert [values.mode(name) for name in long] == list(Mode)
+
+
+@pytest.mark.parametrize("text", ["", "5", "EXX", "shared", "xEX"])
+def test_a_mode_is_taken_exactly_or_refused_with_the_list(text: str) -> None:
+    with pytest.raises(InvalidSetting, match="is not a lock mode; it is one of: nl, cr"):
+        values.mode(text)
+
+
+def test_the_queue_orders_have_their_names() -> None:
+    assert values.order("fifo") is Order.FIFO
+    assert values.order("First-Fit") is Order.FIRST_FIT
+    with pytest.raises(InvalidSetting, match="is not a queue order"):
+        values.order("lifo")
+
+
+@pytest.mark.parametrize("text", ["0", "-1"])
+def test_a_quantity_below_one_is_refused(text: str) -> None:
+    with pytest.raises(InvalidSetting, match="the least is 1"):
+        values.quantity(text)
+
+
+@pytest.mark.parametrize("text", ["", "1.5", "two", "1 2", "9" * 19, "²", "--1"])
+def test_a_quantity_that_is_no_number_is_refused(text: str) -> None:
+    with pytest.raises(InvalidSetting, match="is not a whole number"):
+        values.quantity(text)
+
+
+@pytest.mark.parametrize("text", ["-1", "256"])
+def test_an_exit_code_goes_from_0_to_255(text: str) -> None:
+    assert [values.exit_code("0"), values.exit_code("255")] == [0, 255]
+    with pytest.raises(InvalidSetting, match="from 0 to 255"):
+        values.exit_code(text)
+
+
+def test_our_answers_are_exact_words() -> None:
+    assert [values.boolean(word) for word in ("yes", "True", "ON", "1", "y")] == [True] * 5
+    assert [values.boolean(word) for word in ("no", "False", "off", "0", "N")] == [False] * 5
+    with pytest.raises(InvalidSetting, match="'maybe' is not an answer"):
+        values.boolean("maybe")
+
+
+def test_flom_knows_yes_and_no_only() -> None:
+    assert values.yes_or_no("YES", FLOM)
+    assert values.yes_or_no("on", OURS)
+    with pytest.raises(InvalidSetting):
+        values.yes_or_no("on", FLOM)
+
+
+def test_flom_drops_a_numbers_sign_and_we_refuse_it() -> None:
+    assert [values.count(text, FLOM) for text in ("-3", "0", "2")] == [3, 1, 2]
+    with pytest.raises(InvalidSetting):
+        values.count("-3", OURS)
+
+
+def test_a_port_is_at_most_65535() -> None:
+    assert values.port("65535", OURS) == 65535
+    with pytest.raises(InvalidSetting, match="the highest is 65535"):
+        values.port("65536", FLOM)
+
+
+@pytest.mark.parametrize("dialect", [FLOM, OUR_FILE])
+def test_where_bare_numbers_are_milliseconds_a_negative_one_is_for_ever(dialect: Dialect) -> None:
+    assert values.timeout("-1", dialect) is None
+    assert values.seconds("-1", dialect) == FOREVER
+    assert values.seconds("250", dialect) == pytest.approx(0.25)
+    with pytest.raises(InvalidSetting):
+        values.seconds("-x", dialect)
+
+
+def test_on_our_command_line_for_ever_has_a_word() -> None:
+    assert values.timeout("forever", OURS) is None
+    assert values.timeout("2", OURS) == 2
+    with pytest.raises(InvalidSetting, match="negative"):
+        values.timeout("-1", OURS)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("0", 2), ("1", 1.001), ("5000", 6), ("-500", 1.5)])
+def test_floms_resources_end_a_second_later_than_they_are_told_to(text: str, seconds: float) -> None:
+    assert values.idle(text, FLOM) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("dialect", [FLOM, OURS])
+def test_a_resource_may_outlive_everybody(dialect: Dialect) -> None:
+    assert values.idle("forever", dialect) == FOREVER
+
+
+def test_our_resources_end_when_they_are_told_to() -> None:
+    assert [values.idle("0", OURS), values.idle("1.5", OURS), values.idle("1500", OUR_FILE)] == [0, 1.5, 1.5]
+
+
+def test_floms_discovery_timeout_loses_its_sign() -> None:
+    assert values.unsigned_seconds("-500", FLOM) == pytest.approx(0.5)
+
+
+def test_signals_have_names_or_numbers() -> None:
+    assert values.signals("SIGHUP; 2;;SIGHUP", OURS) == (signal.SIGHUP, signal.SIGINT)
+    assert values.signals("", OURS) == ()
+
+
+@pytest.mark.parametrize("word", ["SIGNOTHING", "0", "32", "hup"])
+def test_flom_drops_a_signal_it_does_not_know_and_we_refuse_it(word: str) -> None:
+    assert values.signals(f"{word};15", FLOM) == (15,)
+    with pytest.raises(InvalidSetting, match="is not a signal"):
+        values.signals(word, OURS)
+
+
+def test_an_empty_text_says_nothing() -> None:
+    assert values.text_or_none("", OURS) is None
+    assert values.text_or_none("a b", OURS) == "a b"
+
+
+def test_one_of_a_few_words_and_no_other() -> None:
+    read = values.one_of("run", "kill")
+    assert read("Kill", OURS) == "kill"
+    with pytest.raises(InvalidSetting, match="one of: run, kill"):
+        read("stop", OURS)
