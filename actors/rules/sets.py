@@ -49,8 +49,9 @@ class Set:
         """The first free one from this turn's on, else an ancestor's."""
         if self._free:
             size = len(self._elements)
-            turns = [*range(self._turn, size), *range(self._turn)]
-            index = next(each for each in turns if not self._users[each])
+            index = self._turn
+            while self._users[index]:
+                index = (index + 1) % size
             self._turn = (self._turn + 1) % size
             self._free -= 1
         else:
