@@ -27,3 +27,8 @@ CODES: dict[type[HoldfastError], int] = {
 def exit_code(error: HoldfastError) -> int:
     """The code with which a command ends because of ``error``."""
     return next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
+
+
+def exit_code_from_signal(signal: int) -> int:
+    """The code that tells a shell that ``signal`` ended the command."""
+    return SIGNALLED + signal
