@@ -1,0 +1,41 @@
+"""Every source file has its test file at the same place below ``tests/``, and the other way round."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent
+ROOT = TESTS.parent
+ROOMS = ("actors", "cli", "transport", "vfs")
+
+TESTED_ELSEWHERE = {
+    "__main__.py": "one line; every test with a real process goes through it",
+    "actors/preload.py": "a list of imports; what it loads is seen in every child",
+}
+WITHOUT_A_SOURCE = {
+    "transport/test_protocol_page.py": "compares docs/protocol.md with messages.py",
+}
+
+
+def sources() -> set[str]:
+    paths = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")] + list(ROOT.glob("*.py"))
+    return {str(path.relative_to(ROOT)) for path in paths if path.name != "__init__.py"}
+
+
+def mirrors() -> set[str]:
+    paths = [path for room in ROOMS for path in (TESTS / room).rglob("test_*.py")]
+    return {str(path.relative_to(TESTS)) for path in paths}
+
+
+def mirrored(source: str) -> str:
+    path = Path(source)
+    return str(path.with_name(f"test_{path.name}"))
+
+
+def test_every_source_file_has_its_test_file() -> None:
+    missing = {source for source in sources() if not (TESTS / mirrored(source)).exists()}
+    assert missing == set(TESTED_ELSEWHERE)
+
+
+def test_every_test_file_has_its_source_file() -> None:
+    assert mirrors() - {mirrored(source) for source in sources()} == set(WITHOUT_A_SOURCE)
