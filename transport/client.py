@@ -1,0 +1,410 @@
+"""``Lock``, for scripts and threads: the shell around ``session.py``.
+
+The rule: a ``Lock`` is one lock, used by one thread at a time, in the process that made it; any other use is a
+``UsageError``, never a guess. What interrupts ``acquire`` (a signal's handler that raises, ^C) leaves the line. An
+exception in a ``with`` block rolls back and is never hidden by one of ours.
+
+``release`` sends and returns; the answer rides on the next one, because the stream is ordered. It is waited for where
+its outcome matters: if asked, for transactional sequences, and at the end of the interpreter.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from _thread import allocate_lock, get_ident
+from functools import cache
+from math import inf, isnan
+from time import monotonic, sleep
+from weakref import WeakSet
+
+from . import addresses, discover, identity, names
+from .errors import Busy, HoldfastError, LockLost, RemoteProtocolError, TimedOut, Unreachable, UsageError
+from .messages import FOREVER, Locate, Mode, Order
+from .session import Open, Receive, Send, Session, State
+from .settings import Settings, load
+from .wire import ID_SIZE, MAX_INT
+from .zmtp import Closed, Wire
+
+TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import EllipsisType, TracebackType
+    from typing import Self
+
+    from .wire import Message
+
+
+class Lock:
+    """A lock on ``resource``; nothing is asked of the daemon before ``acquire``.
+
+    Args:
+        resource: its name; the name decides the type (see the manual).
+        mode: which of the six modes.
+        quantity: units of a numeric resource.
+        timeout: seconds that ``acquire`` waits at most; None waits for ever, 0 does not wait.
+        create: make the resource if it does not exist; else wait until somebody does.
+        idle: seconds that the resource outlives its last client, if we create it; negative or ``inf``: for ever.
+        order: who is next, if we create it.
+        reason: what those who wait are told.
+        nest: share what the commands around this program hold.
+        settings: where the daemon is and how it is started; None: as files and environment say.
+        command: the words by which people shall know us; None: this program's command line.
+        tell: called with every message of the daemon as it comes.
+
+    Raises:
+        UsageError: an argument that has no meaning.
+    """
+
+    def __init__(
+        self,
+        resource: str,
+        mode: Mode = Mode.EX,
+        *,
+        quantity: int = 1,
+        timeout: float | None = None,
+        create: bool = True,
+        idle: float = 2.0,
+        order: Order = Order.FIFO,
+        reason: str = "",
+        nest: bool = True,
+        settings: Settings | None = None,
+        command: Sequence[str] | None = None,
+        tell: Callable[[Message], None] | None = None,
+    ) -> None:
+        name = names.parse(resource)
+        if not 1 <= quantity <= MAX_INT:
+            raise UsageError(f"a quantity of {quantity} has no meaning; 1 is the least")
+        if isnan(idle):
+            raise UsageError("idle is not a number")
+        self.resource = resource
+        self.mode = Mode(mode)
+        self.quantity = quantity
+        self.timeout = _timeout(timeout)
+        self._settings = load("holdfast", {}, os.environ).settings if settings is None else settings
+        self._transactional = name.transactional
+        _locks.add(self)
+        _wait_at_the_end()
+        self._tell = tell
+        self._id = os.urandom(ID_SIZE)
+        self._pid = os.getpid()
+        self._turn = allocate_lock()
+        self._user = 0  # the thread whose turn it is, or was
+        self._entered = False  # a ``with`` block
+        self._wire: Wire | None = None
+        self._session = Session(
+            identity.hello(
+                self._id,
+                os.environ,
+                reason=reason,
+                nest=nest,
+                command=command,
+                command_lines=self._settings.command_lines,
+            ),
+            Locate(
+                resource, self.mode, quantity, FOREVER, nest, create, FOREVER if idle == inf else idle, Order(order)
+            ),
+        )
+
+    # --- the verbs ---
+
+    def acquire(self, timeout: float | EllipsisType | None = ...) -> Self:
+        """Wait in line until the lock is ours.
+
+        Args:
+            timeout: seconds; None waits for ever, 0 does not wait; if left out, that of the lock.
+
+        Returns:
+            The lock itself, for ``with lock.acquire(timeout=3):``.
+
+        Raises:
+            UsageError: it is held already, or in use by another thread.
+            NotGranted: it is not ours; ``Busy``, ``TimedOut`` and the others say why.
+            Unreachable: no daemon answers.
+        """
+        limit = self.timeout if timeout is ... else _timeout(timeout)
+        with _Alone(self):
+            if self.held:
+                raise UsageError(f"{self.resource} is held already by this Lock", resource=self.resource)
+            settled = False
+            try:
+                self._session.acquire(limit, monotonic())
+                self._settle()
+                settled = True
+            finally:
+                if not settled and self._session.state is not State.ATTACHED:
+                    self._drop()
+            return self
+
+    def try_acquire(self) -> bool:
+        """Take the lock if it is free; do not wait.
+
+        Returns:
+            Whether it is ours.
+        """
+        try:
+            self.acquire(0)
+        except (Busy, TimedOut):
+            return False
+        return True
+
+    def release(self, *, rolled_back: bool = False, wait: bool = False) -> None:
+        """Give the lock back.
+
+        Args:
+            rolled_back: the work failed; a transactional sequence takes its number back.
+            wait: until the daemon has said that it is free again.
+
+        Raises:
+            UsageError: it is not held, or in use by another thread.
+            LockLost: it had been lost before.
+            Unreachable: the daemon did not answer: released, outcome unknown.
+        """
+        with _Alone(self):
+            self._make_sure()
+            self._session.release(rolled_back=rolled_back)
+            if wait or self._transactional:
+                self._settle()
+            else:
+                self._send(self._session.to_send())
+
+    def check(self) -> None:
+        """Make sure that the lock is still ours; reads what has come, without waiting.
+
+        Raises:
+            LockLost: it is not; ``cause`` says why.
+            UsageError: it was not held in the first place.
+        """
+        with _Alone(self):
+            self._make_sure()
+
+    def close(self) -> None:
+        """End the connection: gives back what is held, leaves the line. The lock can be acquired again.
+
+        Raises:
+            UsageError: it is in use by another thread.
+        """
+        if os.getpid() != self._pid:
+            return
+        if self._turn.locked():
+            if self._user != get_ident():
+                raise self._in_use()
+            self._turn.release()  # ours, and interrupted
+        self._drop()
+
+    def fileno(self) -> int:
+        """The descriptor that becomes readable when a held lock is lost (then call ``check``); -1: no connection."""
+        return -1 if self._wire is None else self._wire.fileno()
+
+    def __enter__(self) -> Self:
+        if self._entered:
+            raise UsageError(f"{self.resource} is held already by this Lock", resource=self.resource)
+        if not self.held:  # as it is in ``with lock.acquire(timeout=3):``
+            self.acquire()
+        self._entered = True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._entered = False
+        try:
+            self.release(rolled_back=error is not None)
+        except HoldfastError as ours:
+            if error is None:
+                raise
+            error.add_note(f"holdfast: {ours}")
+
+    # --- what it is ---
+
+    @property
+    def held(self) -> bool:
+        """Whether the lock is ours, as far as we have heard (``check`` listens)."""
+        return self._session.state is State.HELD
+
+    @property
+    def element(self) -> str:
+        """What a set, a sequence or a timestamp handed out with the last grant; "" if nothing."""
+        return self._session.granted.element if self._session.granted else ""
+
+    @property
+    def token(self) -> int:
+        """The fencing token of the last grant, larger than all before it; 0 if there was none."""
+        return self._session.granted.token if self._session.granted else 0
+
+    @property
+    def waited(self) -> float:
+        """Seconds that the last grant was waited for in line."""
+        return self._session.granted.waited if self._session.granted else 0.0
+
+    @property
+    def session(self) -> str:
+        """Our session id in hexadecimal digits: a secret, by which nested requests share the lock."""
+        return self._id.hex()
+
+    def _in_use(self) -> UsageError:
+        return UsageError(f"{self.resource} is in use by another thread; make a Lock for each", resource=self.resource)
+
+    def __repr__(self) -> str:
+        return f"<Lock {self.resource} {self.mode.name}, {self._session.state.name.lower()}>"
+
+    # --- the shell ---
+
+    def _settle(self) -> None:
+        """Do what the session says until there is nothing left to do."""
+        session = self._session
+        while (step := session.step(monotonic())) is not None:
+            match step:
+                case Send(frames=frames):
+                    self._send(frames)
+                case Receive(timeout=timeout):
+                    self._receive(timeout)
+                case Open(address=address, pause=pause):
+                    self._open(address, pause)
+        self._raise_what_went_wrong()
+
+    def _open(self, address: str, pause: float) -> None:
+        self._hang_up()
+        if pause:
+            sleep(pause)
+        try:
+            if address:
+                self._wire = Wire(self._locker_path(address))
+            else:
+                self._wire = discover.connect(self._settings, os.environ)
+        except Closed:
+            self._session.ended()
+        except (FileNotFoundError, ConnectionRefusedError):  # a locker that is just ending
+            self._session.ended()
+        except Unreachable:
+            raise
+        except OSError as error:
+            raise Unreachable(f"cannot connect to the locker of {self.resource}: {error.strerror}") from error
+        else:
+            self._session.opened()
+
+    def _locker_path(self, address: str) -> str:
+        if "/" in address or "\0" in address:
+            raise RemoteProtocolError(f"the daemon names a locker outside its directory: {address!r}")
+        return f"{addresses.address_of(self._settings).directory}/{address}"
+
+    def _send(self, frames: list[bytes]) -> None:
+        assert self._wire is not None
+        try:
+            self._wire.send(*frames)
+        except Unreachable:
+            self._drop()
+            raise
+
+    def _receive(self, timeout: float | None) -> bool:
+        """Give the session what comes next; False if nothing has come in time."""
+        assert self._wire is not None
+        session = self._session
+        try:
+            frame = self._wire.receive(timeout)
+        except Closed:
+            session.ended()
+        except RemoteProtocolError as error:
+            session.ended(error)
+        else:
+            if frame is None:
+                if timeout:
+                    session.silent(monotonic())
+                return False
+            session.received(frame, monotonic())
+        if self._tell is not None:
+            for message in session.heard:
+                self._tell(message)
+        session.heard.clear()
+        return True
+
+    def _make_sure(self) -> None:
+        """Read what has come, and raise if the lock is not ours."""
+        while self.held and self._receive(0):
+            pass
+        self._raise_what_went_wrong()
+        if not self.held:
+            raise UsageError(f"{self.resource} is not held by this Lock", resource=self.resource)
+
+    def _raise_what_went_wrong(self) -> None:
+        if self._session.state is State.AWAY:
+            self._hang_up()
+        error = self._session.error
+        if not isinstance(error, LockLost):  # that is true until the next acquire, everything else is told once
+            self._session.error = None
+        if error is not None:
+            raise error
+
+    def _drop(self) -> None:
+        """End the connection: that leaves the line, and gives back what is held."""
+        self._session.abandon()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close()
+
+    def _wait_released(self) -> None:
+        """At the end of the interpreter."""
+        if self._session.state is not State.RELEASING or os.getpid() != self._pid:
+            return
+        try:
+            self._settle()
+        except HoldfastError:
+            return  # the end of the connection gives it back as well
+
+
+class _Alone:
+    """While a verb of ``lock`` runs, no other may; and none at all in a forked child."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self, lock: Lock) -> None:
+        self._lock = lock
+
+    def __enter__(self) -> None:
+        lock = self._lock
+        if os.getpid() != lock._pid:
+            raise UsageError(f"{lock.resource} belongs to the process that forked this one; make a Lock of your own")
+        if not lock._turn.acquire(False):
+            raise lock._in_use()
+        lock._user = get_ident()
+
+    def __exit__(self, *error: object) -> None:
+        if self._lock._turn.locked():  # not so if a signal's handler closed it meanwhile
+            self._lock._turn.release()
+
+
+def environment(lock: Lock) -> dict[str, str]:
+    """What a command that runs under ``lock`` finds in its environment."""
+    return {
+        "HOLDFAST_RESOURCE": lock.resource,
+        "HOLDFAST_MODE": lock.mode.name,
+        "HOLDFAST_QUANTITY": str(lock.quantity),
+        "HOLDFAST_ELEMENT": lock.element,
+        "HOLDFAST_TOKEN": str(lock.token),
+        identity.SESSION: identity.handed_down(os.environ, bytes.fromhex(lock.session)),
+    }
+
+
+def _timeout(timeout: float | None) -> float | None:
+    if timeout is None or timeout == inf:
+        return None
+    if not timeout >= 0:
+        raise UsageError(f"a timeout of {timeout} s has no meaning; None waits for ever")
+    return timeout
+
+
+_locks: WeakSet[Lock] = WeakSet()
+
+
+@cache
+def _wait_at_the_end() -> None:
+    """See to it that the interpreter does not end before the daemon has read what was released."""
+    atexit.register(_wait_all)
+
+
+def _wait_all() -> None:
+    for lock in list(_locks):
+        lock._wait_released()

@@ -1,0 +1,217 @@
+"""Find the daemon, and start it if nobody has.
+
+The rule: whatever happens at once, one daemon is started. Who finds none takes the lock of the file ``starting`` in the
+daemon's directory, tries to connect again, and only then starts one, holding the lock until it is ready. While somebody
+else holds it, we keep trying to connect: 200 commands at once cost one start.
+
+A daemon is a fresh process (``exec``), never a fork of ours: in a session of its own, with no terminal, no descriptor
+and no HOLDFAST_ variable of ours. What it needs to know stands on its command line; it answers with one line through a
+pipe: ``ready``, or why not. What lies at the socket's path and is no socket is never touched.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from fcntl import LOCK_EX, LOCK_NB, flock
+from select import POLLIN, poll
+from time import monotonic, sleep
+
+from . import addresses, identity
+from .addresses import Address
+from .errors import Unreachable
+from .zmtp import Closed, Wire
+
+TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .settings import Settings
+
+START = 30.0  # seconds for a daemon to be ready, ours or one that somebody else is starting
+AGAIN = 0.05  # seconds until we try again while somebody else starts one
+REAP = 5.0  # seconds for the process that we started to leave the daemon to itself
+
+
+def connect(settings: Settings, environ: Mapping[str, str]) -> Wire:
+    """A connection to the incubator of the daemon that ``settings`` mean; it is started if need be.
+
+    Raises:
+        InvalidSetting: no socket can be there.
+        Closed: the connection ended at once: a daemon that is ending. Try again.
+        Unreachable: there is no daemon, and none may be or could be started; the sentence says what to do.
+    """
+    place = addresses.address_of(settings)
+    wire = find(place)
+    if wire is not None:
+        return wire
+    if settings.lifespan == 0 or not settings.autostart:
+        raise Unreachable(
+            f"no daemon is running at {place.socket}, and none may be started here; start one with: holdfast serve"
+        )
+    addresses.prepare(place)
+    return _start_or_wait(place, settings, environ)
+
+
+def find(place: Address) -> Wire | None:
+    """A connection to the daemon at ``place``; None if there is none.
+
+    Raises:
+        Closed: the connection ended at once: a daemon that is ending.
+        Unreachable: something else is there, or it does not answer.
+    """
+    if place.run_dir and not addresses.check_directory(place.run_dir):
+        return None
+    try:
+        return Wire(place.socket)
+    except FileNotFoundError:
+        return None
+    except ConnectionRefusedError as error:
+        _check_socket(place.socket, error)
+        return None
+    except Unreachable:
+        raise
+    except OSError as error:
+        raise Unreachable(f"cannot connect to {place.socket}: {error.strerror}") from error
+
+
+def _check_socket(path: str, refused: ConnectionRefusedError) -> None:
+    """A dead daemon's socket refuses connections; so does whatever is no socket, and that is not ours to replace."""
+    try:
+        is_socket = stat.S_ISSOCK(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return
+    if not is_socket:
+        raise Unreachable(
+            f"{path} is not a socket; it was left as it is: remove it, or choose another by --socket"
+        ) from refused
+
+
+def _start_or_wait(place: Address, settings: Settings, environ: Mapping[str, str]) -> Wire:
+    """Start the daemon, or connect to the one that somebody else is starting."""
+    try:
+        file = os.open(f"{place.directory}/starting", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise Unreachable(f"cannot write to the directory {place.directory}: {error.strerror}") from error
+    try:
+        until = monotonic() + START
+        while True:
+            first = _take(file)
+            wire = find(place)
+            if wire is not None:
+                return wire
+            if first:
+                return _start(place, settings, environ)
+            if monotonic() > until:
+                raise Unreachable(f"somebody has been starting the daemon at {place.socket} for {START:.0f} s in vain")
+            sleep(AGAIN)
+    finally:
+        os.close(file)
+
+
+def _take(file: int) -> bool:
+    try:
+        flock(file, LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _start(place: Address, settings: Settings, environ: Mapping[str, str]) -> Wire:
+    said = ""
+    if identity.job(environ):
+        said = _launch(["systemd-run", "--user", "--scope", "--quiet", "--collect", "--"], place, settings, environ)
+        if not said:
+            sys.stderr.write(
+                "holdfast: the daemon is started inside this batch job and ends with it, even if other jobs still "
+                "need it (HOLDFAST_AUTOSTART=no refuses that)\n"
+            )
+    said = said or _launch([], place, settings, environ)
+    if said != "ready":
+        raise Unreachable(said or f"the daemon ended before it was ready; to see why: {_by_hand(place)}")
+    wire = find(place)
+    if wire is None:
+        raise Closed(f"the daemon at {place.socket} ended as soon as it was ready")
+    return wire
+
+
+def _by_hand(place: Address) -> str:
+    return f"holdfast serve --socket {place.socket}"
+
+
+def _launch(prefix: list[str], place: Address, settings: Settings, environ: Mapping[str, str]) -> str:
+    """Run the daemon's program.
+
+    Returns:
+        What it has to say: "ready", or why not, or "" if it ended without a word.
+    """
+    import subprocess  # 10 ms that only who starts a daemon pays
+
+    ours, its = os.pipe()
+    try:
+        process = subprocess.Popen(
+            [*prefix, *_command(place, settings, its)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env=_environment(environ),
+            start_new_session=True,
+            pass_fds=(its,),
+        )
+    except OSError as error:
+        os.close(ours)
+        if prefix:
+            return ""
+        raise Unreachable(f"cannot start the daemon: {error.strerror}: {sys.executable!r}") from error
+    finally:
+        os.close(its)
+    try:
+        return _hear(ours)
+    finally:
+        os.close(ours)
+        try:
+            process.wait(REAP)  # the daemon is its child, so that it is nobody's
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _hear(pipe: int) -> str:
+    """The one line that the daemon says, at the latest when it is ready."""
+    poller = poll()
+    poller.register(pipe, POLLIN)
+    until = monotonic() + START
+    line = b""
+    while not line.endswith(b"\n"):
+        if not poller.poll(max(0.0, until - monotonic()) * 1000):
+            return f"the daemon has not become ready in {START:.0f} s"
+        more = os.read(pipe, 4096)
+        if not more:
+            break
+        line += more
+    return line.decode("utf-8", "replace").strip()
+
+
+def _command(place: Address, settings: Settings, pipe: int) -> list[str]:
+    """The daemon's command line; ``cli/daemon.py`` reads it."""
+    words = {
+        "socket": place.socket,
+        "directory": place.directory,
+        "lifespan": repr(settings.lifespan),
+        "comm": settings.comm,
+        "pool": str(settings.pool),
+        "ready": str(pipe),
+    }
+    return [sys.executable, "-P", "-m", "holdfast.cli.daemon", *(f"{key}={value}" for key, value in words.items())]
+
+
+def _environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Ours without HOLDFAST_ variables; with the way to a package that is not installed."""
+    env = {name: value for name, value in environ.items() if not name.startswith("HOLDFAST_")}
+    here = os.path.dirname(os.path.abspath(sys.modules[__name__.partition(".")[0]].__path__[0]))
+    installed = os.path.basename(here) in ("site-packages", "dist-packages")
+    if not installed and here in map(os.path.abspath, sys.path):
+        env["PYTHONPATH"] = here
+    return env

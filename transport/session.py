@@ -1,0 +1,338 @@
+"""The client's half of the protocol, without a socket and without a clock.
+
+First the incubator is asked where the resource is, then its locker is asked for the lock; one connection at a time.
+``step`` says what the shell has to do next, ``opened``, ``received``, ``ended`` and ``silent`` tell it what came of
+that. When ``step`` has nothing left, ``state`` says where we are and ``error`` what went wrong.
+
+The rule: a broken connection is never resumed. Not granted yet: the resource is located again, with what is left of the
+time. Granted: the lock is lost. Released and not acknowledged: released, outcome unknown. What follows what is the
+table ``_NEXT``; what is not in it is the other side's fault.
+
+The timeout is kept by the locker (by the incubator while we are parked); here is only the guard against a daemon that
+does not answer: what we asked for and ``GRACE``, counted in time spent waiting for answers.
+
+Source: docs/protocol.md; the shape is that of h11 and of websockets' sans-I/O core.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from .errors import (
+    Busy,
+    Deadlock,
+    HoldfastError,
+    Impossible,
+    LocalProtocolError,
+    LockerDied,
+    LockLost,
+    NoSuchResource,
+    RemoteProtocolError,
+    TimedOut,
+    Unreachable,
+    UsageError,
+)
+from .messages import (
+    FOREVER,
+    Acquire,
+    Cause,
+    Echo,
+    Fault,
+    Gone,
+    Granted,
+    Hello,
+    Locate,
+    Located,
+    Lost,
+    Mismatch,
+    Parked,
+    Queued,
+    Refusal,
+    Refused,
+    Release,
+    Released,
+    Welcome,
+)
+from .wire import decode, encode
+
+TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+if TYPE_CHECKING:
+    from .wire import Message
+
+GRACE = 2.0  # seconds beyond the timeout, until we say that the daemon does not answer
+UNLOCKING = 10.0  # seconds for the answer to a Release
+PAUSES = (0.005, 0.02, 0.08, 0.32)  # seconds before each further attempt; then we give up
+
+
+class State(Enum):
+    """Where we are; the order is that of a life without accidents."""
+
+    AWAY = "no connection, and none wanted"
+    SEEKING = "a connection to the incubator is wanted"
+    GREETING = "Hello is said to the incubator"
+    LOCATING = "Locate is said"
+    PARKED = "nobody has created the resource yet"
+    CALLING = "a connection to the locker is wanted"
+    MEETING = "Hello is said to the locker"
+    ASKING = "Acquire is said; a Release before it may still be unacknowledged"
+    QUEUED = "in line"
+    HELD = "the lock is ours"
+    RELEASING = "Release is said"
+    ATTACHED = "connected to the locker, and nothing is held"
+
+
+_NEXT: dict[State, dict[type[Message], State]] = {
+    State.GREETING: {Welcome: State.LOCATING},
+    State.LOCATING: {Located: State.CALLING, Parked: State.PARKED, Refused: State.AWAY, Gone: State.SEEKING},
+    State.PARKED: {Located: State.CALLING, Refused: State.AWAY, Gone: State.SEEKING},
+    State.MEETING: {Welcome: State.ASKING, Gone: State.SEEKING},
+    State.ASKING: {
+        Granted: State.HELD,
+        Queued: State.QUEUED,
+        Refused: State.ATTACHED,
+        Gone: State.SEEKING,
+        Released: State.ASKING,
+        Lost: State.SEEKING,  # crossed with our Release
+    },
+    State.QUEUED: {Granted: State.HELD, Refused: State.ATTACHED, Gone: State.SEEKING},
+    State.HELD: {Lost: State.AWAY},
+    State.RELEASING: {Released: State.ATTACHED, Gone: State.AWAY, Lost: State.AWAY},
+    State.ATTACHED: {},
+}
+_SETTLED = frozenset({State.AWAY, State.HELD, State.ATTACHED})
+
+_ERRORS: dict[Refusal, type[HoldfastError]] = {
+    Refusal.BUSY: Busy,
+    Refusal.TIMED_OUT: TimedOut,
+    Refusal.IMPOSSIBLE: Impossible,
+    Refusal.NO_SUCH_RESOURCE: NoSuchResource,
+    Refusal.DEADLOCK: Deadlock,
+    Refusal.INVALID: UsageError,
+    Refusal.LOCKER_DIED: LockerDied,
+    Refusal.STOPPING: Unreachable,
+    Refusal.EXHAUSTED: Unreachable,
+}
+_CAUSES = {Cause.STOPPED: "the daemon was stopped", Cause.FAILED: "the locker failed"}
+
+
+class Open:
+    """Close what is open, wait ``pause`` seconds, and connect to the incubator (``address`` "") or to a locker."""
+
+    def __init__(self, address: str, pause: float) -> None:
+        self.address = address
+        self.pause = pause
+
+
+class Send:
+    """Send these frames, best in one write."""
+
+    def __init__(self, frames: list[bytes]) -> None:
+        self.frames = frames
+
+
+class Receive:
+    """Wait for a frame, but not longer than ``timeout`` seconds (None: for ever)."""
+
+    def __init__(self, timeout: float | None) -> None:
+        self.timeout = timeout
+
+
+class Session:
+    """One lock's conversation with the daemon.
+
+    Args:
+        hello: who asks.
+        ask: the resource and how it is wanted; its timeout is that of ``acquire``.
+    """
+
+    def __init__(self, hello: Hello, ask: Locate) -> None:
+        self.state = State.AWAY
+        self.error: HoldfastError | None = None
+        self.granted: Granted | None = None  # the last grant
+        self.heard: list[Message] = []  # what came, for whoever wants to tell it; they take it out
+        self._hello = hello
+        self._ask = ask
+        self._epoch = 0
+        self._address = ""
+        self._outbox: list[bytes] = []
+        self._attempts = 0  # connections in a row that led to nothing
+        self._deadline: float | None = None
+        self._patience: float | None = None  # seconds that may still be spent waiting for answers
+        self._waiting_since = 0.0
+
+    # --- what the owner wants ---
+
+    def acquire(self, timeout: float | None, now: float) -> None:
+        """Ask for the lock.
+
+        Args:
+            timeout: seconds; None waits for ever.
+
+        Raises:
+            LocalProtocolError: it is held, or asked for, already.
+        """
+        if self.state not in (State.AWAY, State.ATTACHED, State.RELEASING):
+            raise LocalProtocolError(f"acquire while {self.state.value}")
+        self.error = self.granted = None
+        self._attempts = 0
+        self._deadline = None if timeout is None else now + timeout
+        self._patience = None if timeout is None else timeout + GRACE
+        if self.state is State.AWAY:
+            self.state = State.SEEKING
+        else:
+            self._say_acquire(now)
+            self.state = State.ASKING
+
+    def release(self, *, rolled_back: bool) -> None:
+        """Give the lock back.
+
+        Raises:
+            LocalProtocolError: it is not held.
+        """
+        if self.state is not State.HELD:
+            raise LocalProtocolError(f"release while {self.state.value}")
+        self._outbox.append(encode(Release(self._epoch, rolled_back)))
+        self._patience = UNLOCKING
+        self.state = State.RELEASING
+
+    def abandon(self) -> None:
+        """Forget everything; the shell closes the connection, which leaves the line and gives back what is held."""
+        self._outbox.clear()
+        self.state = State.AWAY
+
+    # --- what the shell does ---
+
+    def to_send(self) -> list[bytes]:
+        """Take the frames that have to be sent now."""
+        frames, self._outbox = self._outbox, []
+        return frames
+
+    def step(self, now: float) -> Open | Send | Receive | None:
+        """What to do next; None if what was wanted is reached, or cannot be."""
+        if self._outbox:
+            return Send(self.to_send())
+        if self.state in _SETTLED:
+            return None
+        if self.state is State.SEEKING:
+            return Open("", PAUSES[self._attempts - 1] if self._attempts else 0.0)
+        if self.state is State.CALLING:
+            return Open(self._address, 0.0)
+        self._waiting_since = now
+        return Receive(self._patience)
+
+    def opened(self) -> None:
+        """The connection is there."""
+        self._outbox = [encode(self._hello)]
+        self.state = State.MEETING if self.state is State.CALLING else State.GREETING
+
+    def ended(self, why: HoldfastError | None = None) -> None:
+        """The connection has ended, or could not be made.
+
+        Args:
+            why: the other side broke the protocol, and nothing is gained by trying again.
+        """
+        state, self.state = self.state, State.AWAY
+        self._outbox.clear()
+        if state is State.HELD:
+            self._lose("the connection to its locker ended", why)
+        elif state in (State.AWAY, State.ATTACHED):
+            pass
+        elif why is not None:
+            self.error = why
+        elif state is State.RELEASING:
+            self.error = self._unreachable("the connection ended while it was given back: released, outcome unknown")
+        else:
+            self._try_again()
+
+    def silent(self, now: float) -> None:
+        """Nothing has come for as long as ``Receive`` said."""
+        self._be_patient(now)
+        if self._patience is None or self._patience > 0:
+            return
+        what = "released, outcome unknown" if self.state is State.RELEASING else "giving up"
+        self.error = self._unreachable(f"the daemon does not answer: {what}")
+        self.abandon()
+
+    def received(self, frame: bytes, now: float) -> None:
+        """A frame has come."""
+        self._be_patient(now)
+        try:
+            message = decode(frame)
+            following = self._following(message)
+        except (RemoteProtocolError, LocalProtocolError) as error:
+            self.ended(error)
+            return
+        self.heard.append(message)
+        self.state = following
+        match message:
+            case Granted():
+                self._attempts = 0
+                self.granted = message
+            case Queued() | Parked():
+                self._attempts = 0
+            case Welcome():
+                self._say_echo(message, now)
+            case Located():
+                self._address, self._epoch = message.address, message.epoch
+            case Refused():
+                self.error = _ERRORS[message.why](message.sentence, resource=self._ask.resource)
+            case Gone() | Lost() if following is State.SEEKING:
+                self._try_again()
+            case Lost():
+                self._lose(_CAUSES[message.cause], message.sentence)
+            case Gone():
+                self._lose("its locker no longer knows it", "")
+
+    # --- inside ---
+
+    def _following(self, message: Message) -> State:
+        following = _NEXT.get(self.state, {}).get(type(message))
+        if following is not None:
+            return following
+        if isinstance(message, Fault):
+            raise LocalProtocolError(f"the daemon says: {message.sentence}")
+        if isinstance(message, Mismatch):
+            raise RemoteProtocolError(message.sentence)
+        raise RemoteProtocolError(f"{type(message).__name__} came while {self.state.value}")
+
+    def _say_echo(self, welcome: Welcome, now: float) -> None:
+        self._outbox.append(encode(Echo(welcome.nonce)))
+        if self.state is State.ASKING:
+            self._say_acquire(now)
+            return
+        ask = self._ask
+        left = self._left(now)
+        self._outbox.append(
+            encode(Locate(ask.resource, ask.mode, ask.quantity, left, ask.nest, ask.create, ask.idle, ask.order))
+        )
+
+    def _say_acquire(self, now: float) -> None:
+        ask = self._ask
+        self._outbox.append(
+            encode(Acquire(ask.resource, self._epoch, ask.mode, ask.quantity, self._left(now), ask.nest))
+        )
+
+    def _left(self, now: float) -> float:
+        return FOREVER if self._deadline is None else max(0.0, self._deadline - now)
+
+    def _be_patient(self, now: float) -> None:
+        if self._patience is not None:
+            self._patience -= now - self._waiting_since
+            self._waiting_since = now
+
+    def _try_again(self) -> None:
+        self._attempts += 1
+        if self._attempts <= len(PAUSES):
+            self.state = State.SEEKING
+            return
+        self.state = State.AWAY
+        self.error = self._unreachable(
+            f"no answer in {self._attempts} attempts: the daemon ends as soon as it is asked"
+        )
+
+    def _lose(self, cause: str, why: object) -> None:
+        sentence = str(why) if why else f"the lock {self._ask.resource} is lost: {cause}"
+        self.error = LockLost(sentence, resource=self._ask.resource, cause=cause)
+
+    def _unreachable(self, what: str) -> Unreachable:
+        return Unreachable(f"{self._ask.resource}: {what}", resource=self._ask.resource)
