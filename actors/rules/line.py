@@ -112,7 +112,7 @@ class Line:
         if refused:
             return [(owner, refused)]
         self._arrivals += 1
-        waiter = Waiter(owner, ask, now, self._arrivals, tuple(inside) if ask.nest else ())
+        waiter = Waiter(owner, ask, now, self._arrivals, tuple(dict.fromkeys(inside)) if inside and ask.nest else ())
         waiter.find_ancestors(self._holds)
         if self._may_enter(waiter, now):
             granted = [self._grant(waiter, now)]

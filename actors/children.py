@@ -1,0 +1,208 @@
+"""The children of an actor: started by the fork server, watched by the kernel.
+
+* Children come from ``multiprocessing`` with the forkserver start method: a process that owns a ZeroMQ context must
+  never fork, and a child must not inherit a client's connection. The fork server has imported all that actors will
+  ever import, so an upgraded package cannot mix with a running daemon.
+* Who is dead is what ``pidfd_open`` says. ``Process.exitcode`` and ``sentinel`` belong to the fork server: when it
+  dies, all children look dead and live on.
+* A child is *started* when it has said ``Ready``; one that does not in ``PATIENCE`` seconds is killed.
+* The fork server itself is watched too (each child tells who forked it). ``multiprocessing`` would quietly start
+  another one; we do not.
+
+One epoll descriptor stands for all pipes and pidfds, so that a thousand children cost the parent's loop as much as
+one.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import forkserver, reduction, resource_tracker
+from typing import Any, Final
+
+from ..transport.messages import Ready
+from ..transport.pipe import Pipe, pipe_pair
+from ..transport.wire import Message
+from .log import event
+
+PATIENCE = 10.0  # seconds for a child to say Ready
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSpec:
+    """What a child is, as data: the composition root fills it in, so that a parent need not import what it starts.
+
+    ``target`` is called in the child with its number, its end of the pipe, and ``arguments``.
+    """
+
+    role: str
+    target: Callable[..., None]
+    arguments: tuple[object, ...]
+
+
+class Inherited:
+    """A descriptor among the ``arguments`` of a child, which gets a copy of it: an int there.
+
+    (``multiprocessing`` can hand descriptors over only while it starts a process, so this waits until it is pickled.)
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _take, (reduction.DupFd(self._descriptor),)
+
+
+def _take(handed_over: Any) -> int:
+    return int(handed_over.detach())
+
+
+@dataclass(eq=False, slots=True)
+class _Living:
+    pipe: Pipe
+    pidfd: int
+    pid: int
+
+
+class Children:
+    """A brood of equal children, each with a number that is never used again."""
+
+    FORK_SERVER: Final = -1  # stands for a child's number in ``news``
+
+    def __init__(self, spec: ChildSpec, *, preload: list[str]) -> None:
+        self._spec = spec
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(preload)
+        self._living: dict[int, _Living] = {}
+        self._starting: dict[int, float] = {}  # child number -> when it must be ready, the soonest first
+        self._epoll = select.epoll()
+        self._owners: dict[int, int] = {}  # descriptor -> child number
+        self._fork_server: int | None = None  # its pidfd
+        self._fork_server_dead = False
+
+    def fileno(self) -> int:
+        return self._epoll.fileno()
+
+    def pids(self) -> dict[int, int]:
+        """Child number -> process id, of those that live."""
+        return {number: child.pid for number, child in self._living.items()}
+
+    def start(self, number: int) -> None:
+        """Start child ``number``; ``news`` brings its ``Ready``.
+
+        Raises:
+            OSError: no process, no descriptor, or no fork server to be had.
+        """
+        if self._fork_server_dead:
+            raise ProcessLookupError("the fork server died")
+        pipe, end = pipe_pair()
+        with end:
+            process = self._context.Process(
+                target=self._spec.target, args=(number, end, *self._spec.arguments), daemon=True, name=self._spec.role
+            )
+            try:
+                process.start()
+                assert process.pid is not None
+                pidfd = os.pidfd_open(process.pid)
+            except (OSError, EOFError) as error:
+                pipe.close()
+                raise OSError(str(error)) from error
+        self._living[number] = _Living(pipe, pidfd, process.pid)
+        self._starting[number] = time.monotonic() + PATIENCE
+        for descriptor in (pipe.fileno(), pidfd):
+            self._owners[descriptor] = number
+            self._epoll.register(descriptor, select.EPOLLIN)
+
+    def send(self, number: int, message: Message) -> None:
+        """Tell a child; one that is dead hears nothing, and its end is in the news."""
+        child = self._living.get(number)
+        if child is not None:
+            child.pipe.send(message)
+            if child.pipe.wants_to_send:
+                self._epoll.modify(child.pipe.fileno(), select.EPOLLIN | select.EPOLLOUT)
+
+    def kill(self, number: int) -> None:
+        """SIGKILL, by pidfd: never somebody else who has the number now."""
+        child = self._living.get(number)
+        if child is not None:
+            signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
+
+    def news(self) -> list[tuple[int, Message | None]]:
+        """What children said since the last call, and who died (None); what a child said before its death comes
+        first."""
+        found: list[tuple[int, Message | None]] = []
+        dead: list[int] = []
+        for descriptor, _ in self._epoll.poll(0):
+            if descriptor == self._fork_server:
+                self._fork_server_dead = True
+                self._epoll.unregister(descriptor)
+                found.append((self.FORK_SERVER, None))
+                continue
+            number = self._owners[descriptor]
+            child = self._living[number]
+            if descriptor == child.pidfd:
+                dead.append(number)
+            else:
+                self._listen(number, child, found)
+        for number in dead:
+            self._listen(number, self._living[number], found)
+            self._bury(number)
+            found.append((number, None))
+        return found
+
+    def _listen(self, number: int, child: _Living, found: list[tuple[int, Message | None]]) -> None:
+        descriptor = child.pipe.fileno()
+        if descriptor not in self._owners:
+            return
+        child.pipe.flush()
+        try:
+            while (message := child.pipe.receive()) is not None:
+                if isinstance(message, Ready):
+                    self._starting.pop(number, None)
+                    self._watch_fork_server(message.parent)
+                found.append((number, message))
+            self._epoll.modify(descriptor, select.EPOLLIN | (select.EPOLLOUT if child.pipe.wants_to_send else 0))
+        except EOFError:  # it is ending; the pidfd will say so
+            self._forget(descriptor)
+
+    def _forget(self, descriptor: int) -> None:
+        if self._owners.pop(descriptor, None) is not None:
+            self._epoll.unregister(descriptor)
+
+    def _watch_fork_server(self, pid: int) -> None:
+        if self._fork_server is None:
+            self._fork_server = os.pidfd_open(pid)
+            self._epoll.register(self._fork_server, select.EPOLLIN)
+
+    def _bury(self, number: int) -> None:
+        child = self._living.pop(number)
+        self._starting.pop(number, None)
+        self._forget(child.pipe.fileno())
+        self._forget(child.pidfd)
+        child.pipe.close()
+        os.close(child.pidfd)
+
+    def wakes_at(self) -> float | None:
+        """When ``kill_late`` may have something to do."""
+        return next(iter(self._starting.values()), None)
+
+    def kill_late(self, now: float) -> None:
+        """Kill the children that did not say ``Ready`` in time."""
+        for number in [number for number, ready_by in self._starting.items() if ready_by <= now]:
+            event("HFD023W", pid=self._living[number].pid)
+            del self._starting[number]
+            self.kill(number)
+
+    def close(self) -> None:
+        """End the fork server and the resource tracker, and wait for them: they belong to us.
+
+        Nothing public ends them before the interpreter does; both have had these methods in every version from 3.8 to
+        3.13.
+        """
+        forkserver._forkserver._stop()  # type: ignore[attr-defined]
+        resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]

@@ -1,0 +1,389 @@
+"""One resource's line behind a mailbox: who asked, who is answered, until when they wait.
+
+The rules of locking are in ``rules/line.py``; here is what belongs to a process that serves them: sessions, timeouts,
+places kept for parked sessions, and the life of the locker itself, which is one state at a time:
+
+============= ===================================== ==================================================================
+state         how it gets there                     Acquire and Release are
+============= ===================================== ==================================================================
+UNASSIGNED    started; told ``Leave``               answered ``Gone``
+SERVING       ``Assign``; told ``Stay``             served, if they name our epoch
+RETIRING      idle for its time: says ``Retiring``  kept in their order until the parent answers
+ORPHANED      the parent is gone while it is held   Acquire is refused, Release is served; ends with the last holder
+============= ===================================== ==================================================================
+
+The locker is the only timekeeper of a wait. An owner that disconnects, dies, times out or unlocks leaves the line by
+the same verb.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from ..transport.errors import InvalidName
+from ..transport.messages import (
+    Acquire,
+    Assign,
+    Cause,
+    End,
+    Ended,
+    Fault,
+    Gone,
+    Granted,
+    Leave,
+    Lost,
+    Place,
+    Queued,
+    Quiesce,
+    Refusal,
+    Refused,
+    Release,
+    Released,
+    Retiring,
+    Stay,
+)
+from ..transport.names import parse
+from ..transport.wire import Message
+from .door import Session
+from .log import event
+from .process import PARENT, UNEXPECTED, Effect, Finish, Unlisten
+from .rules.kinds import resource_from_name
+from .rules.line import Line, Owner
+
+GRACE = 2.0  # seconds that a parked session's place is kept
+HURRY = 0.1  # seconds of idle time once the daemon ends when idle
+AGAIN = 0.25  # seconds until a locker that was told to stay asks again, at least
+STOPPED = "the daemon was stopped"
+LEFT_ALONE = "the daemon died; this lock is only served until its last holder is done"
+
+
+class State(Enum):
+    """See the opening of this file."""
+
+    UNASSIGNED = "unassigned"
+    SERVING = "serving"
+    RETIRING = "retiring"
+    ORPHANED = "orphaned"
+
+
+@dataclass(slots=True)
+class _Place:
+    """Kept for a parked session until it is here."""
+
+    until: float
+    answer: Message  # the latest; told when the session comes
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """The end of somebody's wait."""
+
+    at: float
+    given: float  # seconds that the client said
+
+
+class Locker:
+    """The specific part of a locker process.
+
+    Args:
+        wall: converts monotonic to unix seconds; for timestamps only.
+        note: writes down, for whoever wants to start a daemon, that this process outlives its own and why.
+    """
+
+    def __init__(self, wall: Callable[[float], float], note: Callable[[str], None]) -> None:
+        self._wall = wall
+        self._note = note
+        self._state = State.UNASSIGNED
+        self._epoch = 0
+        self._name = ""
+        self._line: Line | None = None
+        self._sessions: dict[Owner, Session] = {}  # those that asked and are still connected
+        self._places: dict[Owner, _Place] = {}  # kept for sessions that are not here yet
+        self._limits: dict[Owner, _Limit] = {}  # of those who wait
+        self._alarms: list[tuple[float, Owner]] = []  # a heap; what matches neither a place nor a limit is stale
+        self._kept: list[tuple[Session, Message]] = []  # what came while RETIRING
+        self._idle = 0.0
+        self._idle_at: float | None = None
+
+    # --- what clients say ------------------------------------------------------------------------------------------
+
+    def handle(self, session: Session, message: Message, now: float) -> list[Effect]:
+        """Serve one message of a client."""
+        if not isinstance(message, Acquire | Release):
+            return [(session, UNEXPECTED)]
+        if self._state is State.RETIRING:
+            self._kept.append((session, message))
+            return []
+        if self._line is None or message.epoch != self._epoch:
+            return [(session, Gone())]
+        owner = Owner(session.who.session)
+        self._sessions[owner] = session
+        self._idle_at = None
+        if isinstance(message, Release):
+            return self._release(self._line, owner, message, now)
+        if self._state is State.ORPHANED:
+            return [(session, Refused(Refusal.STOPPING, LEFT_ALONE))]
+        return self._acquire(self._line, owner, session, message, now)
+
+    def _acquire(self, line: Line, owner: Owner, session: Session, ask: Acquire, now: float) -> list[Effect]:
+        if owner in self._places:
+            return [(session, self._places.pop(owner).answer)]
+        if line.holder(owner) is not None or line.waiting(owner):
+            return [(session, Fault("a second Acquire before the first has ended; nothing was done"))]
+        fault = self._meaningless(ask)
+        if fault:
+            return [(session, Refused(Refusal.INVALID, fault))]
+        answers = line.ask(owner, ask, now, inside=self._inside(line, session) if ask.nest else ())
+        if ask.timeout > 0 and line.waiting(owner):
+            self._limit(owner, ask.timeout, now)
+        return self._tell(answers)
+
+    def _meaningless(self, ask: Acquire) -> str:
+        if ask.quantity < 1:
+            return f"a quantity of {ask.quantity} has no meaning; ask for 1 or more"
+        if ask.resource != self._name:
+            try:
+                served = parse(ask.resource).locker == self._name
+            except InvalidName as error:
+                return str(error)
+            if not served:
+                return f"{ask.resource} is not served here; locate it first"
+        return ""
+
+    def _inside(self, line: Line, session: Session) -> Sequence[Owner]:
+        """The sessions that this one may claim to run inside: alive here, on the same boot of the same host, of the
+        same user."""
+        who = session.who
+        found = []
+        for claimed in map(Owner, who.inside):
+            other = self._sessions.get(claimed)
+            if other is not None and line.holder(claimed) is not None:
+                theirs = other.who
+                if (theirs.host, theirs.boot_id, theirs.uid) == (who.host, who.boot_id, who.uid):
+                    found.append(claimed)
+        return found
+
+    def _release(self, line: Line, owner: Owner, message: Release, now: float) -> list[Effect]:
+        if line.holder(owner) is None and not line.waiting(owner):
+            return [(self._sessions[owner], Fault("released what it does not hold; nothing was done"))]
+        released: list[Effect] = [(self._sessions[owner], Released())]
+        return released + self._leave(line, owner, now, rolled_back=message.rolled_back)
+
+    def left(self, session: Session, now: float) -> list[Effect]:
+        """A session ended: what it held or waited for is given up."""
+        owner = Owner(session.who.session)
+        self._kept = [(other, message) for other, message in self._kept if other is not session]
+        if self._sessions.get(owner) is session:
+            del self._sessions[owner]
+        line = self._line
+        if line is None:
+            return []
+        effects: list[Effect] = []
+        if line.holder(owner) is not None or line.waiting(owner):
+            effects = self._leave(line, owner, now, rolled_back=True)
+        self._look_idle(now)
+        return effects
+
+    def _leave(self, line: Line, owner: Owner, now: float, *, rolled_back: bool) -> list[Effect]:
+        self._limits.pop(owner, None)
+        self._places.pop(owner, None)
+        effects = self._tell(line.leave(owner, now, rolled_back=rolled_back))
+        if self._state is State.ORPHANED and not line.holds:
+            effects += self._end("the last holder has left")
+        return effects
+
+    def _tell(self, answers: Iterable[tuple[Owner, Granted | Queued | Refused]]) -> list[Effect]:
+        effects: list[Effect] = []
+        for owner, answer in answers:
+            if isinstance(answer, Granted):
+                self._limits.pop(owner, None)
+            elif isinstance(answer, Refused) and answer.why is Refusal.BUSY:
+                answer = Refused(Refusal.BUSY, f"{self._name} is not free: {self._held_by()}")
+            if owner in self._places:
+                self._places[owner].answer = answer
+            elif owner in self._sessions:
+                effects.append((self._sessions[owner], answer))
+        return effects
+
+    def _held_by(self) -> str:
+        """Who holds the resource, in words."""
+        holders = [self._sessions.get(owner) for owner in self._holders()]
+        if not holders:
+            return "others are in line before you"
+        told = "held by " + _describe(holders[0])
+        return told if len(holders) == 1 else f"{told} and {len(holders) - 1} more"
+
+    def _holders(self) -> list[Owner]:
+        return [] if self._line is None else [hold.owner for hold in self._line.holds]
+
+    # --- what time brings ------------------------------------------------------------------------------------------
+
+    def _limit(self, owner: Owner, given: float, now: float) -> None:
+        self._limits[owner] = _Limit(now + given, given)
+        heapq.heappush(self._alarms, (now + given, owner))
+
+    def wakes_at(self) -> float | None:
+        """The next end of a wait, of a place, or of our idle time; the next tick of a timestamp."""
+        instants = [self._idle_at, self._line.wakes_at() if self._line is not None else None]
+        if self._alarms:
+            instants.append(self._alarms[0][0])
+        return min((at for at in instants if at is not None), default=None)
+
+    def tick(self, now: float) -> list[Effect]:
+        """Do what is due."""
+        effects: list[Effect] = []
+        line = self._line
+        while self._alarms and self._alarms[0][0] <= now:
+            _, owner = heapq.heappop(self._alarms)
+            if line is not None:
+                effects += self._expire(line, owner, now)
+        if line is not None:
+            at = line.wakes_at()
+            if at is not None and at <= now:
+                effects += self._tell(line.wake(now))
+        if self._idle_at is not None and self._idle_at <= now:
+            effects += self._retire(now)
+        return effects
+
+    def _expire(self, line: Line, owner: Owner, now: float) -> list[Effect]:
+        limit, place = self._limits.get(owner), self._places.get(owner)
+        if place is not None and place.until <= now:
+            del self._places[owner]
+            in_line = line.holder(owner) is not None or line.waiting(owner)
+            effects = self._leave(line, owner, now, rolled_back=True) if in_line else []
+            self._look_idle(now)
+            return effects
+        if limit is None or limit.at > now:
+            return []
+        sentence = f"{self._name} was not granted within {limit.given:g} s: {self._held_by()}"
+        session = self._sessions.get(owner)
+        refused: list[Effect] = [(session, Refused(Refusal.TIMED_OUT, sentence))] if session is not None else []
+        return refused + self._leave(line, owner, now, rolled_back=True)
+
+    # --- the life of the locker ------------------------------------------------------------------------------------
+
+    def _look_idle(self, now: float) -> None:
+        """Start the idle clock if nobody is here and nobody is expected."""
+        if self._state is State.SERVING and not self._sessions and not self._places and not self._holders():
+            self._idle_at = now + self._idle if self._idle >= 0 else None
+
+    def _retire(self, now: float) -> list[Effect]:
+        assert self._line is not None
+        self._idle_at = None
+        self._state = State.RETIRING
+        return [(PARENT, Retiring(self._epoch, self._line.last_token))]
+
+    def told(self, message: Message, now: float) -> list[Effect]:
+        """The incubator decides what we serve."""
+        match message:
+            case Assign():
+                self._assign(message, now)
+            case Place():
+                return self._place(message, now)
+            case Stay() if self._state is State.RETIRING:
+                self._state = State.SERVING
+                return self._serve_kept(now)
+            case Leave() if self._state is State.RETIRING:
+                return self._vacate()
+            case Quiesce():
+                self._idle = HURRY
+                self._look_idle(now)
+            case End():
+                return self._dismiss_all(Cause.STOPPED, Refusal.STOPPING, STOPPED) + self._end("told to end")
+            case _:
+                raise ValueError(f"not for a locker that is {self._state.value}: {message}")
+        return []
+
+    def _assign(self, message: Assign, now: float) -> None:
+        self._name = message.resource
+        self._epoch = message.epoch
+        self._idle = message.idle
+        self._line = Line(
+            resource_from_name(parse(message.resource), wall=self._wall), order=message.order, token=message.epoch
+        )
+        self._state = State.SERVING
+        self._look_idle(now)
+
+    def _place(self, place: Place, now: float) -> list[Effect]:
+        if self._line is None or place.epoch != self._epoch:
+            raise ValueError(f"a place for another epoch: {place.epoch}, not {self._epoch}")
+        owner = Owner(place.session)
+        ask = Acquire(place.resource, place.epoch, place.mode, place.quantity, place.timeout, False)
+        self._idle_at = None
+        self._places[owner] = _Place(now + GRACE, Queued(1))
+        heapq.heappush(self._alarms, (now + GRACE, owner))
+        if place.timeout > 0:
+            self._limit(owner, place.timeout, now)
+        return self._tell(self._line.ask(owner, ask, now))
+
+    def _serve_kept(self, now: float) -> list[Effect]:
+        kept, self._kept = self._kept, []
+        self._idle_at = now + max(self._idle, AGAIN)
+        return [effect for session, message in kept for effect in self.handle(session, message, now)]
+
+    def _vacate(self) -> list[Effect]:
+        gone: list[Effect] = [(session, Gone()) for session, _ in self._kept]
+        self._kept.clear()
+        self._sessions.clear()
+        self._line = None
+        self._state = State.UNASSIGNED
+        return gone
+
+    def orphaned(self, now: float) -> list[Effect]:
+        """The incubator is gone: whoever holds keeps what it holds, everybody else is answered."""
+        line = self._line
+        for owner in list(self._places):
+            self._leave_quietly(owner, now)
+        if line is None or not line.holds:
+            return self._dismiss_all(Cause.STOPPED, Refusal.STOPPING, LEFT_ALONE) + self._end("the incubator is gone")
+        effects: list[Effect] = [Unlisten()]
+        self._idle_at = None
+        for waiter in reversed(list(line.waiters)):
+            owner = waiter.owner
+            effects.append((self._sessions[owner], Refused(Refusal.STOPPING, LEFT_ALONE)))
+            self._leave_quietly(owner, now)
+        self._state = State.ORPHANED
+        self._note(f"process {os.getpid()} still serves {self._name}, {self._held_by()}")
+        event("HFD030W", resource=self._name)
+        return effects
+
+    def _leave_quietly(self, owner: Owner, now: float) -> None:
+        """Take somebody out of the line of a daemon that is gone; whoever could get in instead leaves next."""
+        assert self._line is not None
+        self._limits.pop(owner, None)
+        self._places.pop(owner, None)
+        self._line.leave(owner, now, rolled_back=True)
+
+    def _dismiss_all(self, cause: Cause, why: Refusal, sentence: str) -> list[Effect]:
+        holders = set(self._holders())
+        effects: list[Effect] = []
+        for owner, session in self._sessions.items():
+            if owner in holders:
+                effects.append((session, Lost(cause, sentence)))
+            elif self._line is not None and self._line.waiting(owner):
+                effects.append((session, Refused(why, sentence)))
+        return effects + [(session, Gone()) for session, _ in self._kept]
+
+    def _end(self, reason: str) -> list[Effect]:
+        return [Unlisten(), (PARENT, Ended(reason)), Finish(reason)]
+
+    def failed(self) -> list[Effect]:
+        """We raised: holders lose, waiters are refused."""
+        return self._dismiss_all(
+            Cause.FAILED, Refusal.LOCKER_DIED, f"the locker of {self._name} failed; please report it"
+        )
+
+
+def _describe(session: Session | None) -> str:
+    """A holder in words: ``alice on node1, pid 4711 (make -j4)``."""
+    if session is None:
+        return "a session that is on its way here"
+    who = session.who
+    command = f" ({who.command})" if who.command else ""
+    reason = f", {who.reason!r}" if who.reason else ""
+    job = f", job {who.job}" if who.job else ""
+    return f"{who.user or who.uid} on {who.host}, pid {who.pid}{command}{job}{reason}"

@@ -1,0 +1,68 @@
+"""A locker process from its start to its end: what surrounds the ``Locker``.
+
+Lockers ignore TERM and INT: systemd sends TERM to a whole group, and a ^C in a terminal where the daemon runs in the
+foreground must not take locks away. They are told to end by their parent. The descriptor of the daemon's lock on its
+directory is kept open here, so the kernel itself keeps a second daemon from starting while a locker of a dead one
+still serves.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import time
+
+import zmq
+
+from ..transport.messages import Ready
+from ..transport.pipe import Pipe
+from ..transport.sockets import Router, listen_unix, raise_descriptor_limit
+from . import log
+from .locker import Locker
+from .process import Process
+
+COMM = "holdfast-locker"  # as ps and pgrep show it; at most 15 characters
+
+
+def name_process(comm: str) -> None:
+    """Set the name that ``ps -o comm`` and ``pgrep`` show, at most 15 bytes."""
+    with open("/proc/self/comm", "w") as file:
+        file.write(comm)
+
+
+def main(number: int, end: socket.socket, directory_lock: int, directory: str, verbose: bool) -> None:
+    """Run one locker; the target of a ``ChildSpec``.
+
+    Args:
+        number: of this child; its socket is ``locker-NUMBER.sock`` in ``directory``.
+        end: our end of the pipe to the incubator.
+        directory_lock: descriptor of the daemon's lock; it stays open as long as this process lives, nothing else.
+    """
+    for ignored in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+    name_process(COMM)
+    log.configure("locker", verbose=verbose)
+    address = f"locker-{number}.sock"
+    note = os.path.join(directory, f"left-behind-{os.getpid()}")
+    pipe = Pipe(end)
+    limit = raise_descriptor_limit()
+    context = zmq.Context(1)
+    router = Router(context, listen_unix(os.path.join(directory, address)), limit=limit)
+    pipe.send(Ready(address, os.getpid(), os.getppid()))
+    code = Process(Locker(_unix_seconds, lambda sentence: _write(note, sentence)), router, pipe=pipe).run()
+    context.term()
+    if os.path.exists(note):
+        os.unlink(note)
+    sys.exit(code)
+
+
+def _unix_seconds(now: float) -> float:
+    """``now`` (monotonic) as wall-clock time, by the clock as it is set at this moment."""
+    return now + (time.time() - time.monotonic())
+
+
+def _write(path: str, sentence: str) -> None:
+    with open(path, "w") as file:
+        file.write(sentence + "\n")

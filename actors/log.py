@@ -1,0 +1,44 @@
+"""How a process logs: one event, one line, a stable id.
+
+``HFD031W lock lost  resource=printer owner=4711``: the id, a sentence, then what belongs to it. The letter says how
+bad it is, as in FLoM's ``FLM009W``: I information, W warning, E error. Secrets (session ids) are never logged.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+EVENTS = {
+    "HFD001I": "the daemon listens",
+    "HFD002I": "the daemon ends",
+    "HFD003I": "told to end when idle",
+    "HFD004I": "told to end at once",
+    "HFD005W": "the fork server died; the daemon ends when it is idle",
+    "HFD010E": "an actor failed; this is a bug, please report it",
+    "HFD020E": "a process cannot be started",
+    "HFD021W": "a spare locker died",
+    "HFD022E": "a locker died with its resource",
+    "HFD023W": "a process did not end when told and was killed",
+    "HFD030W": "the incubator is gone; locks that are held stay until they are released",
+    "HFD031W": "descriptors run out; new connections wait",
+    "HFD032I": "descriptors are free again; new connections are let in",
+}
+_LEVELS = {"I": logging.INFO, "W": logging.WARNING, "E": logging.ERROR}
+
+
+def event(number: str, *, exc_info: bool = False, **facts: object) -> None:
+    """Log one event of the table above with what belongs to it."""
+    told = "  ".join((f"{number} {EVENTS[number]}", *(f"{name}={value}" for name, value in facts.items())))
+    logging.getLogger("holdfast").log(_LEVELS[number[-1]], told, exc_info=exc_info)
+
+
+def configure(role: str, *, verbose: bool = False) -> None:
+    """Let this process log to stderr, each line with the time, its pid and its role."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter(f"%(asctime)s {role}[{os.getpid()}] %(message)s"))
+    logger = logging.getLogger("holdfast")
+    logger.handlers[:] = [handler]
+    logger.propagate = False
+    logger.setLevel(logging.DEBUG if verbose else logging.INFO)

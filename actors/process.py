@@ -1,0 +1,322 @@
+"""What every actor process does: wait, take in, ask the actor, deliver. Nothing else owns a socket, a poller or a
+signal.
+
+The specific part (``Locker``, ``Incubator``) knows no socket and no clock. Each of its methods returns a list of
+effects, and this file carries them out **in their order**, at the end of the turn:
+
+======================= ==========================================================================================
+effect                  what happens
+======================= ==========================================================================================
+(session, message)      the answer is sent; if it cannot be (gone, does not read), the session is shut: ``left``
+(PARENT, message)       told to the parent through the pipe
+(child number, message) told to that child through its pipe
+``StartChild(n)``       a process is started; ``child_said`` brings its ``Ready``, ``child_died`` its end
+``KillChild(n)``        SIGKILL
+``Unlisten()``          nobody new is let in, the socket's name is taken away; those who are inside stay
+``Finish(reason)``      the rest of the list is carried out, then the process ends with code 0
+======================= ==========================================================================================
+
+An exception in the specific part is our bug: it is logged once with its traceback, ``failed`` says what to tell whom,
+and the process ends with code 70 (EX_SOFTWARE). What a client sends can never cause one: it is decoded and checked
+before.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+import zmq
+
+from ..transport.errors import RemoteProtocolError
+from ..transport.messages import Fault
+from ..transport.pipe import Pipe
+from ..transport.sockets import Arrival, Change, Router
+from ..transport.wire import Message, decode, encode
+from .door import Door, Session, complaint
+from .log import event
+
+if TYPE_CHECKING:
+    from .children import Children
+
+BATCH = 256  # messages taken in before timers and disconnects have their turn again
+RETRY = 0.05  # seconds until a parent that did not read its pipe is tried again
+FAILED = 70  # exit code EX_SOFTWARE
+UNEXPECTED = Fault("this message is not for this process; nothing was done")
+
+
+class Where(Enum):
+    """The one place that is neither a session nor a child."""
+
+    PARENT = "parent"
+
+
+PARENT = Where.PARENT
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """This actor's life is over."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unlisten:
+    """Let nobody new in."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartChild:
+    """Start child ``number``."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class KillChild:
+    """Kill child ``number``."""
+
+    number: int
+
+
+Effect = tuple[Session | Where | int, Message] | Finish | Unlisten | StartChild | KillChild
+
+
+class Actor(Protocol):
+    """The specific part of a process. ``now`` is monotonic seconds, the same for all that came in one turn."""
+
+    def handle(self, session: Session, message: Message, now: float) -> list[Effect]:
+        """A client said something."""
+
+    def left(self, session: Session, now: float) -> list[Effect]:
+        """A client is gone."""
+
+    def tick(self, now: float) -> list[Effect]:
+        """``wakes_at`` has come."""
+
+    def wakes_at(self) -> float | None:
+        """When ``tick`` is wanted, if nothing happens before."""
+
+    def failed(self) -> list[Effect]:
+        """The actor raised: who must be told what."""
+
+
+class Child(Actor, Protocol):
+    """An actor with a parent."""
+
+    def told(self, message: Message, now: float) -> list[Effect]:
+        """The parent said something."""
+
+    def orphaned(self, now: float) -> list[Effect]:
+        """The parent is gone."""
+
+
+class Parent(Actor, Protocol):
+    """An actor with children."""
+
+    def child_said(self, number: int, message: Message, now: float) -> list[Effect]:
+        """A child said something."""
+
+    def child_died(self, number: int, now: float) -> list[Effect]:
+        """A child is gone, or could not be started."""
+
+    def fork_server_died(self, now: float) -> list[Effect]:
+        """No child can be started any more."""
+
+    def signalled(self, number: int, now: float) -> list[Effect]:
+        """A signal came."""
+
+
+class Process:
+    """The generic part.
+
+    Args:
+        actor: the specific part.
+        router: its mailbox.
+        pipe: to the parent, if it has one.
+        children: the brood, if it has one.
+        signals: descriptor from which the numbers of signals can be read, one byte each (``signal.set_wakeup_fd``).
+    """
+
+    def __init__(
+        self,
+        actor: Actor,
+        router: Router,
+        *,
+        pipe: Pipe | None = None,
+        children: Children | None = None,
+        signals: int | None = None,
+    ) -> None:
+        self._actor = actor
+        self._router = router
+        self._pipe = pipe
+        self._children = children
+        self._signals = signals
+        self._door = Door(lambda: os.urandom(16), pid=os.getpid())
+        self._finish: Finish | None = None
+        self._poller = zmq.Poller()
+        self._poller.register(router.socket, zmq.POLLIN)
+        self._poller.register(router.monitor, zmq.POLLIN)
+        for source in (pipe, children, signals):
+            if source is not None:
+                self._poller.register(source if isinstance(source, int) else source.fileno(), zmq.POLLIN)
+
+    def run(self) -> int:
+        """Serve until the actor says ``Finish``.
+
+        Returns:
+            The exit code of the process.
+        """
+        code = 0
+        try:
+            while self._finish is None:
+                self._turn()
+        except Exception:
+            event("HFD010E", exc_info=True)
+            self.carry_out(self._actor.failed())
+            code = FAILED
+        self._router.close()
+        return code
+
+    def _turn(self) -> None:
+        ready = dict(self._poller.poll(self._patience()))
+        now = time.monotonic()
+        effects: list[Effect] = []
+        if self._router.monitor in ready:
+            self._take_changes(self._router.changes(), now, effects)
+        if self._signals in ready:
+            self._take_signals(now, effects)
+        if self._pipe is not None and self._pipe.fileno() in ready:
+            self._take_from_parent(self._pipe, now, effects)
+        if self._children is not None and self._children.fileno() in ready:
+            self._take_from_children(self._children, now, effects)
+        if self._router.socket in ready:
+            self._take_messages(now, effects)
+        self._take_time(now, effects)
+        self.carry_out(effects)
+        if self._pipe is not None and self._pipe.wants_to_send:
+            self._pipe.flush()
+
+    def _patience(self) -> int | None:
+        """Milliseconds until somebody wants to be woken; rounded up, so that it is not too early then."""
+        sleepers = (self._actor, self._door, *((self._children,) if self._children is not None else ()))
+        wakes = [at for at in (sleeper.wakes_at() for sleeper in sleepers) if at is not None]
+        if self._pipe is not None and self._pipe.wants_to_send:
+            wakes.append(time.monotonic() + RETRY)
+        return None if not wakes else max(0, int((min(wakes) - time.monotonic()) * 1000) + 1)
+
+    def _take_changes(self, changes: Sequence[Change], now: float, effects: list[Effect]) -> None:
+        for change in changes:
+            session = self._door.went(change.fd)
+            if session is not None:
+                effects += self._actor.left(session, now)
+            if change.came:
+                self._door.came(change.fd, now)
+
+    def _take_messages(self, now: float, effects: list[Effect]) -> None:
+        sessions = self._door.sessions
+        for _ in range(BATCH):
+            received = self._router.receive(sessions)
+            if received is None:
+                return
+            routing_id, content = received
+            if isinstance(content, Arrival):
+                self._take_changes(self._router.changes(), now, effects)
+                self._arrival(routing_id, content, now)
+            elif (session := sessions.get(routing_id)) is not None:
+                effects += self._hear(session, content, now)
+
+    def _arrival(self, routing_id: bytes, arrival: Arrival, now: float) -> None:
+        outcome = self._door.arrival(routing_id, arrival.fd, arrival.credentials, arrival.frame, now)
+        for address, answer in outcome.answers:
+            if not self._router.send(address, encode(answer)):
+                self._door.unreachable(address)
+
+    def _hear(self, session: Session, frame: bytes, now: float) -> list[Effect]:
+        try:
+            message = decode(frame)
+        except RemoteProtocolError as error:
+            self._door.counts["undecodable"] += 1
+            return [(session, complaint(error))]
+        return self._actor.handle(session, message, now)
+
+    def _take_from_parent(self, pipe: Pipe, now: float, effects: list[Effect]) -> None:
+        child: Child = self._actor  # type: ignore[assignment]  # only a Child is given a pipe
+        try:
+            while (message := pipe.receive()) is not None:
+                effects += child.told(message, now)
+        except EOFError:
+            self._poller.unregister(pipe.fileno())
+            effects += child.orphaned(now)
+
+    def _take_from_children(self, children: Children, now: float, effects: list[Effect]) -> None:
+        parent: Parent = self._actor  # type: ignore[assignment]  # only a Parent is given children
+        for number, message in children.news():
+            if message is not None:
+                effects += parent.child_said(number, message, now)
+            elif number == children.FORK_SERVER:
+                effects += parent.fork_server_died(now)
+            else:
+                effects += parent.child_died(number, now)
+
+    def _take_signals(self, now: float, effects: list[Effect]) -> None:
+        parent: Parent = self._actor  # type: ignore[assignment]  # only a Parent listens to signals
+        assert self._signals is not None
+        for number in os.read(self._signals, 64):
+            effects += parent.signalled(number, now)
+
+    def _take_time(self, now: float, effects: list[Effect]) -> None:
+        at = self._actor.wakes_at()
+        if at is not None and at <= now:
+            effects += self._actor.tick(now)
+        at = self._door.wakes_at()
+        if at is not None and at <= now:
+            for fd in self._door.late(now):
+                self._take_changes(self._router.shut(fd, self._door.peers), now, effects)
+        if self._children is not None:
+            self._children.kill_late(now)
+
+    def carry_out(self, effects: list[Effect]) -> None:
+        """Carry out, including what follows from an answer that could not be delivered."""
+        for effect in effects:  # grows while it runs
+            if isinstance(effect, tuple):
+                to, message = effect
+                if isinstance(to, Session):
+                    self._answer(to, message, effects)
+                elif isinstance(to, int):
+                    assert self._children is not None
+                    self._children.send(to, message)
+                elif self._pipe is not None:
+                    self._pipe.send(message)
+            elif isinstance(effect, Finish):
+                self._finish = effect
+            elif isinstance(effect, Unlisten):
+                self._router.stop_listening()
+            else:
+                self._raise_child(effect, effects)
+
+    def _answer(self, session: Session, message: Message, effects: list[Effect]) -> None:
+        if self._router.send(session.routing_id, encode(message)):
+            return
+        if self._door.sessions.get(session.routing_id) is session:
+            now = time.monotonic()
+            fd = self._door.dismiss(session)
+            effects += self._actor.left(session, now)
+            self._take_changes(self._router.shut(fd, self._door.peers), now, effects)
+
+    def _raise_child(self, effect: StartChild | KillChild, effects: list[Effect]) -> None:
+        assert self._children is not None
+        if isinstance(effect, KillChild):
+            self._children.kill(effect.number)
+            return
+        try:
+            self._children.start(effect.number)
+        except OSError as error:
+            event("HFD020E", error=error)
+            parent: Parent = self._actor  # type: ignore[assignment]  # only a Parent starts children
+            effects += parent.child_died(effect.number, time.monotonic())

@@ -1,0 +1,212 @@
+"""The daemon, put together: which actors, in which order. The only place that knows both actors and their settings.
+
+Run as ``python -P -m holdfast.cli.daemon key=value …`` by whoever needs a daemon (``transport/discover.py``), or
+called by ``holdfast serve``:
+
+========= =====================================================================================================
+socket    path of the public socket
+directory where the lockers' sockets are; the lock on this directory is the right to be the daemon
+lifespan  seconds without clients and resources until it ends; negative: never
+comm      the name that ps and pgrep show: holdfast or flom
+pool      started lockers to keep at hand
+log       file for what it logs, appended; nothing: stderr
+ready     descriptor that is told ``ready`` or why not, and closed
+verbose   yes: log at level DEBUG
+========= =====================================================================================================
+
+Started so, it forks once and the first process ends, so that it is nobody's child; it leads a session of its own, so
+a ^C in the user's terminal never reaches it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import zmq
+
+from ..actors import log
+from ..actors.children import Children, ChildSpec, Inherited
+from ..actors.incubator import Incubator
+from ..actors.locker_process import main as locker_main
+from ..actors.locker_process import name_process
+from ..actors.process import Process
+from ..transport.addresses import prepare_directory
+from ..transport.errors import HoldfastError, Unreachable
+from ..transport.sockets import Router, listen_unix, raise_descriptor_limit
+
+LOG_LIMIT = 1 << 20  # bytes; a longer log is set aside (one old one is kept) when a daemon starts
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the daemon is to be; see the opening of this file."""
+
+    socket: str
+    directory: str
+    lifespan: float
+    comm: str = "holdfast"
+    pool: int = 2
+    log: str = ""
+    ready: int = -1
+    verbose: bool = False
+    term_quiesces: bool = True
+
+
+def plan_from_words(words: Sequence[str]) -> Plan:
+    """The plan in ``key=value`` words."""
+    given = dict(word.split("=", 1) for word in words)
+    comm = given.get("comm", "holdfast")
+    return Plan(
+        socket=given["socket"],
+        directory=given["directory"],
+        lifespan=float(given["lifespan"]),
+        comm=comm,
+        pool=int(given.get("pool", "2")),
+        log=given.get("log", ""),
+        ready=int(given.get("ready", "-1")),
+        verbose=given.get("verbose") == "yes",
+        term_quiesces=comm != "flom",
+    )
+
+
+def lock_directory(path: str) -> int:
+    """Take the right to be the daemon at ``path``.
+
+    Returns:
+        A descriptor; the right lasts as long as it, or a copy of it in a locker, is open.
+
+    Raises:
+        Unreachable: another daemon has it, or lockers of a dead one still serve.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise Unreachable(_who_holds_on(path)) from None
+    if not os.path.samestat(os.fstat(descriptor), os.stat(path)):
+        os.close(descriptor)
+        raise Unreachable(f"{path} was replaced while a daemon was being started; try again")
+    return descriptor
+
+
+def _who_holds_on(path: str) -> str:
+    notes = []
+    for name in sorted(os.listdir(path)):
+        if name.startswith("left-behind-"):
+            with open(os.path.join(path, name)) as file:
+                notes.append(file.read().strip())
+    if notes:
+        told = "; ".join(notes)
+        return f"the last daemon died, and no new one can start before its locks are released: {told}"
+    return f"another daemon has its lock on {path} and does not answer; it is starting or ending, try again"
+
+
+def clear_leftovers(directory: str) -> None:
+    """Remove what a killed daemon's processes left; we have the directory's lock, so none of them lives."""
+    for name in os.listdir(directory):
+        if name.startswith(("locker-", "left-behind-")):
+            os.unlink(os.path.join(directory, name))
+
+
+def serve(plan: Plan, *, ready: Callable[[], None]) -> int:
+    """Be the daemon until it ends.
+
+    Args:
+        ready: called once clients are let in.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        HoldfastError: it cannot start, and why.
+    """
+    log.configure("daemon", verbose=plan.verbose)
+    prepare_directory(plan.directory)
+    right = lock_directory(plan.directory)
+    clear_leftovers(plan.directory)
+    limit = raise_descriptor_limit()
+    listener = listen_unix(plan.socket)
+    spec = ChildSpec("locker", locker_main, (Inherited(right), plan.directory, plan.verbose))
+    children = Children(spec, preload=["holdfast.actors.preload"])
+    context = zmq.Context(1)
+    incubator = Incubator(
+        lambda: time.time_ns() // 1000,
+        lifespan=plan.lifespan,
+        pool_size=plan.pool,
+        pid=os.getpid(),
+        uid=os.geteuid(),
+        term_quiesces=plan.term_quiesces,
+    )
+    router = Router(context, listener, limit=limit)
+    process = Process(incubator, router, children=children, signals=_listen_to_signals())
+    process.carry_out(incubator.open(time.monotonic()))
+    log.event("HFD001I", socket=plan.socket)
+    ready()
+    code = process.run()
+    children.close()
+    context.term()
+    return code
+
+
+def _listen_to_signals() -> int:
+    """Let TERM and INT come as bytes from a descriptor."""
+    reading, writing = socket.socketpair()
+    for end in (reading, writing):
+        end.setblocking(False)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, frame: None)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.set_wakeup_fd(writing.detach())
+    return reading.detach()
+
+
+def _detach(plan: Plan) -> None:
+    """Become nobody's child and the leader of a session of our own, without terminal; what we log goes to a file."""
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    os.chdir("/")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1):
+        os.dup2(nothing, standard)
+    os.close(nothing)
+    name_process(plan.comm)
+    path = plan.log or os.path.join(plan.directory, "daemon.log")
+    prepare_directory(plan.directory)
+    if os.path.exists(path) and os.path.getsize(path) > LOG_LIMIT:
+        os.replace(path, path + ".1")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+
+
+def main(words: Sequence[str]) -> int:
+    """Run as a process of its own, as ``words`` say."""
+    plan = plan_from_words(words)
+
+    starter = os.dup(plan.ready) if plan.ready >= 0 else os.open(os.devnull, os.O_WRONLY)
+    if plan.ready > 2:
+        os.close(plan.ready)
+
+    def answer(sentence: str) -> None:
+        os.write(starter, f"{sentence}\n".encode(errors="surrogateescape"))
+        os.close(starter)
+
+    try:
+        _detach(plan)
+        return serve(plan, ready=lambda: answer("ready"))
+    except (HoldfastError, OSError) as error:
+        answer(str(error))
+        return 99
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

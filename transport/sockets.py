@@ -1,0 +1,280 @@
+"""The only maker of ZeroMQ sockets, and of the UNIX sockets under them.
+
+A ``Router`` is the mailbox of an actor: a ROUTER socket, its monitor, and the listening socket below both. It tells
+which connection (descriptor) came and went, and for a message of somebody unknown which connection and which process
+it came from; ``actors/door.py`` makes sessions of that.
+
+Options, and why:
+
+* one I/O thread: libzmq reports ACCEPTED after it has handed the connection to that thread, so no message comes first
+* ROUTER_MANDATORY: an answer to somebody who left is an error (EHOSTUNREACH), not silence
+* SNDHWM, RCVHWM 64: a client that does not read is out of the line (EAGAIN); it cannot fill our memory
+* MAXMSGSIZE 65,536: the limit of the protocol; libzmq ends the connection before it allocates more
+* HANDSHAKE_IVL 5 s: half a greeting and silence
+* LINGER 0: nothing is kept for nobody; only an actor that ends gives its last words a second
+* USE_FD: libzmq's own bind deletes whatever is at the path, a user's file or a live socket; so we listen ourselves
+* the monitor's RCVHWM 0: 2,000 unread events would block the I/O thread
+
+Descriptors: libzmq aborts the process when accept meets EMFILE, so the router stops listening while there is still
+room; those who connect meanwhile wait in the kernel's queue (``BACKLOG``).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import socket
+import stat
+from collections.abc import Container
+from typing import NamedTuple
+
+import zmq
+from zmq.utils.monitor import parse_monitor_message
+
+from .errors import Unreachable
+
+BACKLOG = 4096  # connections that wait in the kernel while we do not accept
+FRAME_LIMIT = 65536  # bytes
+HANDSHAKE = 5000  # ms
+LAST_WORDS = 1000  # ms that an ending actor gives its last answers
+QUEUE = 64  # messages in each direction for one peer
+_ROOM = 64  # descriptors kept free, at least
+
+_WATCHED = zmq.Event.ACCEPTED | zmq.Event.DISCONNECTED
+
+
+class Arrival(NamedTuple):
+    """A message of somebody whom the caller does not know yet."""
+
+    fd: int  # descriptor of its connection; it may be dead, and the number in use again
+    credentials: tuple[int, int] | None  # (uid, pid) as the kernel saw them at the handshake; None: not told
+    frame: bytes | None  # None: more than one frame, or an empty message
+
+
+class Change(NamedTuple):
+    """A connection came or went."""
+
+    fd: int
+    came: bool
+
+
+def raise_descriptor_limit() -> int:
+    """Raise the soft limit of open files to the hard one.
+
+    Returns:
+        The limit now in force.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
+def listen_unix(path: str) -> socket.socket:
+    """Make a listening UNIX socket at ``path`` for our own user only.
+
+    The caller holds the lock of the directory: a socket of ours that refuses connections is then a dead daemon's and
+    is replaced. Anything else at the path is left alone.
+
+    Raises:
+        Unreachable: somebody listens there, or something else stands there.
+    """
+    _clear(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    before = os.umask(0o177)
+    try:
+        listener.bind(path)
+    except OSError as error:
+        listener.close()
+        raise Unreachable(f"cannot listen at {path}: {os.strerror(error.errno or 0)}") from error
+    finally:
+        os.umask(before)
+    listener.listen(BACKLOG)
+    return listener
+
+
+def _clear(path: str) -> None:
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.getuid():
+        raise Unreachable(f"{path} is there already and is not a socket of ours; move it away or name another socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
+        refused = probe.connect_ex(path)
+    if refused != errno.ECONNREFUSED:
+        raise Unreachable(f"somebody listens at {path} already; name another socket, or stop that daemon")
+    os.unlink(path)
+
+
+class Router:
+    """An actor's mailbox; see the opening of this file.
+
+    Args:
+        context: the process's only ZeroMQ context.
+        listener: a listening UNIX socket, owned by the router from now on.
+        limit: descriptors that this process may open (``raise_descriptor_limit``).
+    """
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], listener: socket.socket, *, limit: int) -> None:
+        self._listener = listener
+        self._path = listener.getsockname()
+        self._limit = limit
+        self._room = max(_ROOM, min(1024, limit // 4))
+        self._listening = False
+        self._closed = False
+        self.socket = context.socket(zmq.ROUTER)
+        for option, value in (
+            (zmq.ROUTER_MANDATORY, 1),
+            (zmq.SNDHWM, QUEUE),
+            (zmq.RCVHWM, QUEUE),
+            (zmq.MAXMSGSIZE, FRAME_LIMIT),
+            (zmq.HANDSHAKE_IVL, HANDSHAKE),
+            (zmq.LINGER, 0),
+        ):
+            self.socket.setsockopt(option, value)
+        self.monitor = self._watch(context)
+        self.listen()
+
+    def _watch(self, context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
+        address = f"inproc://monitor-{id(self)}"
+        self.socket.monitor(address, _WATCHED)
+        monitor = context.socket(zmq.PAIR)
+        monitor.setsockopt(zmq.RCVHWM, 0)
+        monitor.setsockopt(zmq.LINGER, 0)
+        monitor.connect(address)
+        return monitor
+
+    @property
+    def listening(self) -> bool:
+        return self._listening
+
+    def listen(self) -> None:
+        """Accept connections (again)."""
+        if not self._listening and not self._closed:
+            self.socket.setsockopt(zmq.USE_FD, os.dup(self._listener.fileno()))
+            self.socket.bind(f"ipc://{self._path}")
+            self._listening = True
+
+    def pause(self) -> None:
+        """Accept nobody until ``listen``; whoever connects waits in the kernel's queue."""
+        if self._listening:
+            self.socket.unbind(f"ipc://{self._path}")
+            self._listening = False
+
+    def stop_listening(self) -> None:
+        """Accept nobody any more, and take the socket's name away. Connections that stand go on."""
+        self.pause()
+        if not self._closed:
+            self._closed = True
+            self._listener.close()
+            if os.path.exists(self._path):
+                os.unlink(self._path)
+
+    def changes(self) -> list[Change]:
+        """Who came and who went since the last call, in order. Pauses and resumes listening as descriptors run
+        out."""
+        found: list[Change] = []
+        while True:
+            try:
+                event = parse_monitor_message(self.monitor.recv_multipart(zmq.NOBLOCK))
+            except zmq.Again:
+                break
+            found.append(Change(int(event["value"]), event["event"] == zmq.Event.ACCEPTED))
+        if found:
+            self._watch_descriptors(found)
+        return found
+
+    def _watch_descriptors(self, changes: list[Change]) -> None:
+        if self._listening:
+            if any(change.came and change.fd >= self._limit - self._room for change in changes):
+                self.pause()
+        elif len(os.listdir("/proc/self/fd")) <= self._limit - 2 * self._room:
+            self.listen()
+
+    def receive(self, known: Container[bytes]) -> tuple[bytes, bytes | Arrival] | None:
+        """The next message, without waiting.
+
+        Args:
+            known: routing ids of established sessions; for them the frame alone is returned (finding out
+                the connection of a message costs five times as much as the message).
+
+        Returns:
+            None if there is none; else routing id and frame. A frame of an established session that is not alone in
+            its message is returned empty (no frame of the protocol is).
+        """
+        try:
+            routing_id = self.socket.recv(zmq.NOBLOCK)
+        except zmq.Again:
+            return None
+        if routing_id in known:
+            frame = self.socket.recv()
+            return routing_id, b"" if self._drop_rest() else frame
+        message = self.socket.recv(copy=False)
+        descriptor = int(message.get(zmq.SRCFD))
+        credentials = _credentials(message)
+        more = self._drop_rest()
+        return routing_id, Arrival(descriptor, credentials, None if more else message.bytes)
+
+    def _drop_rest(self) -> bool:
+        dropped = False
+        while self.socket.getsockopt(zmq.RCVMORE):
+            self.socket.recv()
+            dropped = True
+        return dropped
+
+    def send(self, routing_id: bytes, frame: bytes) -> bool:
+        """Send one answer; False if the peer is gone or does not read."""
+        try:
+            self.socket.send(routing_id, zmq.NOBLOCK | zmq.SNDMORE)
+            self.socket.send(frame, zmq.NOBLOCK)
+        except zmq.ZMQError as error:
+            if error.errno in (zmq.EHOSTUNREACH, zmq.EAGAIN):
+                return False
+            raise
+        return True
+
+    def shut(self, descriptor: int, alive: Container[int]) -> list[Change]:
+        """End one peer's connection, and nobody else's.
+
+        A descriptor's number may be in use again by somebody else. libzmq reports the end of a connection before it
+        frees the number, so the copy is taken first and the events are read after it: if the connection still stands
+        then, the copy is that connection.
+
+        Args:
+            descriptor: of the connection.
+            alive: descriptors that the caller knows as connected.
+
+        Returns:
+            The changes that were read meanwhile; the caller must take them in.
+        """
+        try:
+            copy = socket.socket(fileno=os.dup(descriptor))
+        except OSError:
+            return self.changes()  # closed already
+        with copy:
+            changes = self.changes()
+            if descriptor in alive and all(change.fd != descriptor for change in changes):
+                try:
+                    copy.shutdown(socket.SHUT_RDWR)
+                except OSError as error:
+                    if error.errno != errno.ENOTCONN:
+                        raise
+        return changes
+
+    def close(self) -> None:
+        """End listening and all connections; the last answers get ``LAST_WORDS``."""
+        self.stop_listening()
+        self.socket.disable_monitor()
+        self.monitor.close(0)
+        self.socket.close(LAST_WORDS)
+
+
+def _credentials(message: zmq.Frame) -> tuple[int, int] | None:
+    """(uid, pid) of a peer on a UNIX socket, which libzmq tells as ``host:uid:gid:pid``."""
+    try:
+        parts = str(message.get("Peer-Address")).split(":")
+        return int(parts[-3]), int(parts[-1])
+    except (zmq.ZMQError, ValueError, IndexError):
+        return None
