@@ -28,8 +28,8 @@ MAY_IMPORT = {
     "actors": ["transport", "actors"],
     "actors.rules": ["transport.messages", "transport.names", "actors.rules"],
     "vfs": ["transport", "vfs"],
-    "cli": ["transport", "cli"],
-    "cli.daemon": ["transport", "actors", "vfs", "cli"],
+    "cli": ["__init__", "transport", "cli"],
+    "cli.daemon": ["__init__", "transport", "actors", "vfs", "cli"],
 }
 ONLY_IMPORTERS = {  # of what is not ours; nothing else is imported from outside the standard library
     "zmq": ["transport.sockets"],
