@@ -4,7 +4,7 @@ The rule: nobody can tell from inside the command that a wrapper stands around i
 So every signal is blocked *before* the command starts, the command gets the original mask, and from then on everything
 that can happen (the command ended, the lock was lost, somebody wants us to stop) comes out of one ``sigwaitinfo``: no
 thread, no handler, no race. The lock's connection takes part because the kernel turns its input into SIGIO (man 2
-fcntl, F_SETSIG).
+fcntl, O_ASYNC).
 
 Left alone: TSTP, TTIN, TTOU, CONT and WINCH (the terminal sends them to the command as well, and ^Z must stop both),
 and whatever was ignored when we started (nohup). Python ignores PIPE and XFSZ for itself before we can look, so the
@@ -52,13 +52,10 @@ class Signals:
 
     def __init__(self, *, ignored: Collection[int] = ()) -> None:
         self.ignored = frozenset(ignored)
-        at_start = {number for number in signal.valid_signals() if signal.getsignal(number) is signal.SIG_IGN}
-        self._never_ours = at_start - IGNORED_BY_PYTHON
-        # An ignored CHLD would throw the command's exit status away. IO is the lock's even if the command ignores it.
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        self.taken = (
-            (signal.valid_signals() - LEFT_ALONE - self._never_ours) | self.ignored | {signal.SIGCHLD, signal.SIGIO}
-        )
+        valid = signal.valid_signals()
+        self._never_ours = {n for n in valid if signal.getsignal(n) is signal.SIG_IGN} - IGNORED_BY_PYTHON
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would throw the command's exit status away
+        self.taken = (valid - LEFT_ALONE) | self.ignored  # a blocked signal comes to sigwaitinfo even if it is ignored
         self.original = signal.pthread_sigmask(signal.SIG_BLOCK, self.taken)
 
     def passes_on(self, info: signal.struct_siginfo) -> bool:
@@ -194,7 +191,6 @@ def _send_sigio(held: Held) -> None:
     """Let the kernel send us SIGIO whenever the lock's connection has something to say."""
     connection = held.fileno()
     fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(connection, fcntl.F_SETSIG, signal.SIGIO)
     fcntl.fcntl(connection, fcntl.F_SETFL, fcntl.fcntl(connection, fcntl.F_GETFL) | os.O_ASYNC)
 
 

@@ -37,8 +37,18 @@ class Commands(click.Group):
         return command
 
 
+def _tell_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from .. import __version__  # costs a look into the installed packages
+
+        click.echo(f"holdfast {__version__}")
+        context.exit()
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="holdfast", message="%(prog)s %(version)s")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_tell_version, help="Show the version."
+)
 def holdfast() -> None:
     """A lock manager for commands and programs."""
 
@@ -67,7 +77,7 @@ def guarded(story: Callable[[], int]) -> int:
         return code
     except click.UsageError as error:
         hint = f" (see '{error.ctx.command_path} --help')" if error.ctx else ""
-        say(f"{error.format_message()}{hint}")
+        say(f"{error.format_message().rstrip('.')}{hint}")
         return FAILED
     except click.ClickException as error:
         say(error.format_message())

@@ -17,7 +17,9 @@ import click
 
 from ..transport.client import Lock, environment
 from ..transport.errors import Busy, HoldfastError, LockLost, TimedOut, UsageError
+from ..transport.messages import Located, Parked, Queued
 from ..transport.settings import Loaded, Settings, load
+from ..transport.wire import Message
 from .child import Child, NotRunnable, Signals, die_by, start
 from .exits import COMMAND_MISSING, FAILED
 from .words import say
@@ -148,7 +150,8 @@ def run(command: tuple[str, ...], **options: str | bool | None) -> int:
         say("no command to run")
         return COMMAND_MISSING
     try:
-        return hold(lock_from_settings(settings), command, _manner(settings, replace))
+        tell = _tell_message if settings.verbose else None
+        return hold(lock_from_settings(settings, command, tell), command, _manner(settings, replace))
     except NotRunnable as error:
         say(str(error))
         return COMMAND_MISSING
@@ -159,7 +162,9 @@ def run(command: tuple[str, ...], **options: str | bool | None) -> int:
         return settings.conflict_exit_code
 
 
-def lock_from_settings(settings: Settings) -> Lock:
+def lock_from_settings(
+    settings: Settings, command: Sequence[str], tell: Callable[[Message], None] | None = None
+) -> Lock:
     """The lock that the settings describe; they must name a resource."""
     assert settings.name
     return Lock(
@@ -173,6 +178,8 @@ def lock_from_settings(settings: Settings) -> Lock:
         reason=settings.reason,
         nest=settings.nest,
         settings=settings,
+        command=command,
+        tell=tell,
     )
 
 
@@ -209,6 +216,16 @@ def _given(options: dict[str, str | bool | None]) -> dict[str, object]:
 def _tell(loaded: Loaded) -> None:
     for setting in loaded.sources:
         say(f"{setting.replace('_', ' ')} {getattr(loaded.settings, setting)!s} ({loaded.source(setting)})")
+
+
+def _tell_message(message: Message) -> None:
+    match message:
+        case Located(address=address):
+            say(f"located at {address}")
+        case Parked():
+            say("waiting until somebody creates the resource")
+        case Queued(position=position):
+            say(f"waiting in line, position {position}")
 
 
 def _tell_granted(lock: Lock) -> None:

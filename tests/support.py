@@ -15,11 +15,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import IO, TypeVar
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 20.0 * float(os.environ.get("HOLDFAST_TEST_SLOWNESS", "1"))  # seconds; only a broken test waits so long
@@ -77,6 +77,17 @@ def state_of(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return ""
+
+
+def wait_line(stream: IO[str] | None, wanted: str) -> str:
+    """Read a process's lines up to the one that has ``wanted`` in it, and return that line."""
+    assert stream is not None
+    read = []
+    for line in stream:
+        read.append(line)
+        if wanted in line:
+            return line
+    raise AssertionError(f"no {wanted!r} in {read}")
 
 
 def checkout_environ() -> dict[str, str]:
@@ -172,6 +183,17 @@ class House:
         assert len(leaders) == 1, f"one daemon expected: {self.processes()}"
         return leaders[0]
 
+    def lockers(self) -> set[int]:
+        """The pids of the lockers that clients are connected to."""
+        table = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()]
+        mine = f"{self.path}/"
+        connected = {
+            f"socket:[{words[6]}]"
+            for words in table
+            if len(words) > 7 and words[5] == "03" and words[7].startswith(mine) and "locker" in words[7]
+        }
+        return {pid for pid in self.processes() if connected & set(_descriptors(pid))}
+
     def close(self) -> None:
         """End everything, and fail if anything did not want to."""
         for process in self._spawned:
@@ -199,19 +221,22 @@ class House:
         return left
 
 
-@contextmanager
-def house(environ: Mapping[str, str] | None = None) -> Iterator[House]:
-    """A :class:`House` for one ``with``; the fixture of the same name is in ``conftest.py``."""
-    with House(environ) as built:
-        yield built
-
-
 def _pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
 def _parent(pid: int) -> int:
     return int(_read(pid, "stat").rpartition(b")")[2].split()[1] or 0)
+
+
+def _descriptors(pid: int) -> list[str]:
+    folder = f"/proc/{pid}/fd"
+    found = []
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            with suppress(OSError):
+                found.append(os.readlink(f"{folder}/{name}"))
+    return found
 
 
 def _read(pid: int, name: str) -> bytes:

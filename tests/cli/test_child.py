@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -65,12 +65,12 @@ PASSED_ON = sorted(
 class Wrapped:
     """A wrapper around ``command``, and our end of the connection that stands for its lock."""
 
-    def __init__(self, *command: str, options: str = "", ignored: str = "", shell: str = "", **more: str) -> None:
+    def __init__(
+        self, *command: str, options: str = "", ignored: str = "", around: Sequence[str] = (), **more: str
+    ) -> None:
         self.lock, theirs = socket.socketpair()
         os.set_inheritable(theirs.fileno(), True)
-        words = [sys.executable, "-c", WRAPPER, options, ignored, *command]
-        if shell:
-            words = ["sh", "-c", f'{shell}; exec "$@"', "sh", *words]
+        words = [*around, sys.executable, "-c", WRAPPER, options, ignored, *command]
         environ = {**checkout_environ(), "HELD": str(theirs.fileno()), **more}
         self.process = subprocess.Popen(
             words,
@@ -105,6 +105,16 @@ def signals() -> Iterator[Signals]:
     yield taken
     signal.signal(signal.SIGCHLD, at_start)
     signal.pthread_sigmask(signal.SIG_SETMASK, taken.original)
+
+
+def shell(script: str) -> list[str]:
+    """A shell that runs ``script`` and then becomes what follows."""
+    return ["sh", "-c", f'{script}; exec "$@"', "sh"]
+
+
+def after(call: str) -> list[str]:
+    """A program that makes one ``call`` of the module signal and then becomes what follows."""
+    return python(f"import os, sys; from signal import *; {call}; os.execvp(sys.argv[1], sys.argv[1:])")
 
 
 def python(program: str) -> list[str]:
@@ -151,7 +161,7 @@ def test_what_is_to_be_ignored_ends_neither_the_wrapper_nor_the_command() -> Non
 
 def test_the_command_starts_with_the_signals_as_they_were() -> None:
     """Asked of a program that touches no signal itself: grep."""
-    wrapped = Wrapped("grep", "-h", "^Sig[BI]", "/proc/self/status", shell="trap '' HUP TTOU")
+    wrapped = Wrapped("grep", "-h", "^Sig[BI]", "/proc/self/status", around=shell("trap '' HUP TTOU"))
     lines, _ = wrapped.end()
     masks = {
         name: int(value, 16) & ~(3 << 31) for name, value in (line.split(":") for line in lines[:2])
@@ -159,8 +169,13 @@ def test_the_command_starts_with_the_signals_as_they_were() -> None:
     assert masks == {"SigBlk": 0, "SigIgn": 1 << signal.SIGHUP - 1 | 1 << signal.SIGTTOU - 1}
 
 
+def test_the_command_starts_with_what_was_blocked_at_the_start() -> None:
+    wrapped = Wrapped("grep", "-h", "^SigBlk", "/proc/self/status", around=after("pthread_sigmask(SIG_BLOCK, [10])"))
+    assert wrapped.end() == (["SigBlk:\t0000000000000200", "ended 0"], 0)
+
+
 def test_what_was_ignored_at_the_start_stays_ignored() -> None:
-    wrapped = Wrapped(*python(TELLER), shell="trap '' HUP INT")
+    wrapped = Wrapped(*python(TELLER), around=shell("trap '' HUP INT"))
     assert wrapped.line() == "ready"
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGUSR2):
         wrapped.send(number)
@@ -168,18 +183,7 @@ def test_what_was_ignored_at_the_start_stays_ignored() -> None:
 
 
 def test_an_ignored_sigchld_does_not_lose_the_exit_code() -> None:
-    program = (
-        "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execvp(sys.argv[1], sys.argv[1:])"
-    )
-    words = [sys.executable, "-c", program, sys.executable, "-c", WRAPPER, "", "", "sh", "-c", "exit 5"]
-    ours, theirs = socket.socketpair()
-    os.set_inheritable(theirs.fileno(), True)
-    environ = {**checkout_environ(), "HELD": str(theirs.fileno())}
-    with ours, theirs:
-        ended = subprocess.run(
-            words, env=environ, pass_fds=[theirs.fileno()], capture_output=True, text=True, timeout=LIMIT
-        )
-    assert (ended.stdout, ended.returncode) == ("ended 5\n", 5)
+    assert Wrapped("sh", "-c", "exit 5", around=after("signal(SIGCHLD, SIG_IGN)")).end() == (["ended 5"], 5)
 
 
 def test_arguments_environment_and_folder_are_untouched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +209,7 @@ def test_words_on_the_connection_that_lose_nothing_disturb_nobody() -> None:
 
 
 def test_a_lock_lost_before_the_wait_is_told_too() -> None:
-    wrapped = Wrapped("cat", shell="read wait")
+    wrapped = Wrapped("cat", around=shell("read wait"))
     wrapped.lock.close()
     assert wrapped.process.stdin is not None
     wrapped.process.stdin.write("\n")
@@ -215,7 +219,7 @@ def test_a_lock_lost_before_the_wait_is_told_too() -> None:
 
 
 def test_a_command_that_must_end_for_a_lost_lock_gets_term() -> None:
-    wrapped = Wrapped("sh", "-c", "echo ready; exec cat", options="kill")
+    wrapped = Wrapped("sh", "-c", "echo ready; exec tail -f /dev/null", options="kill")
     assert wrapped.line() == "ready"
     wrapped.lock.close()
     assert wrapped.end() == (["lost", "ended -15"], 143)

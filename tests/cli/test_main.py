@@ -65,11 +65,11 @@ def test_our_own_bug_is_told_with_all_that_finds_it(capfd: pytest.CaptureFixture
 def test_an_unknown_option_is_refused_with_a_way_to_help() -> None:
     code, out, said = ended("run", "--no-such-option", "true")
     assert (code, out) == (99, "")
-    assert said == "holdfast: No such option: --no-such-option (see 'holdfast run --help')\n"
+    assert said == "holdfast: No such option '--no-such-option' (see 'holdfast run --help')\n"
 
 
 def test_an_unknown_command_is_refused() -> None:
-    assert ended("walk") == (99, "", "holdfast: No such command 'walk'. (see 'holdfast --help')\n")
+    assert ended("walk") == (99, "", "holdfast: No such command 'walk' (see 'holdfast --help')\n")
 
 
 def test_the_version_is_told() -> None:

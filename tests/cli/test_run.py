@@ -69,8 +69,8 @@ def test_the_command_is_told_what_it_holds(shared: House) -> None:
 
 
 def test_the_granted_element_takes_the_place_of_the_word_for_it(shared: House) -> None:
-    assert shared.run("run", "-r", "a.b", "echo", "{}", "x{}").stdout == "a x{}\n"
-    assert shared.run("run", "-r", "a.b", "--replace", "%", "echo", "{}", "%").stdout == "{} b\n"
+    assert shared.run("run", "--idle", "1h", "-r", "a.b", "echo", "{}", "x{}").stdout == "a x{}\n"
+    assert shared.run("run", "--idle", "1h", "-r", "a.b", "--replace", "%", "echo", "{}", "%").stdout == "{} b\n"
 
 
 def test_where_no_element_is_handed_out_no_word_is_replaced(shared: House) -> None:
@@ -164,7 +164,9 @@ def test_a_command_that_cannot_run_gives_the_lock_back(shared: House) -> None:
 
 def test_a_command_that_fails_rolls_its_number_back(shared: House) -> None:
     def number(script: str) -> str:
-        return shared.run("run", "-r", "_S_rolled[9]", "sh", "-c", f'echo "$0"; {script}', "{}").stdout.strip()
+        return shared.run(
+            "run", "--idle", "1h", "-r", "_S_rolled[9]", "sh", "-c", f'echo "$0"; {script}', "{}"
+        ).stdout.strip()
 
     first = number("true")
     second = number("exit 1")
