@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import atexit
 import os
-from _thread import allocate_lock, get_ident
 from functools import cache
 from math import inf, isnan
 from time import monotonic, sleep
@@ -23,6 +22,7 @@ from .errors import Busy, HoldfastError, LockLost, RemoteProtocolError, TimedOut
 from .messages import FOREVER, Locate, Mode, Order
 from .session import Open, Receive, Send, Session, State
 from .settings import Settings, load
+from .turn import Turn
 from .wire import ID_SIZE, MAX_INT
 from .zmtp import Closed, Wire
 
@@ -87,9 +87,7 @@ class Lock:
         _wait_at_the_end()
         self._tell = tell
         self._id = os.urandom(ID_SIZE)
-        self._pid = os.getpid()
-        self._turn = allocate_lock()
-        self._user = 0  # the thread whose turn it is, or was
+        self._turn = Turn(resource)
         self._entered = False  # a ``with`` block
         self._wire: Wire | None = None
         self._session = Session(
@@ -123,7 +121,7 @@ class Lock:
             Unreachable: no daemon answers.
         """
         limit = self.timeout if timeout is ... else _timeout(timeout)
-        with _Alone(self):
+        with self._turn:
             if self.held:
                 raise UsageError(f"{self.resource} is held already by this Lock", resource=self.resource)
             settled = False
@@ -160,7 +158,7 @@ class Lock:
             LockLost: it had been lost before.
             Unreachable: the daemon did not answer: released, outcome unknown.
         """
-        with _Alone(self):
+        with self._turn:
             self._make_sure()
             self._session.release(rolled_back=rolled_back)
             if wait or self._transactional:
@@ -175,7 +173,7 @@ class Lock:
             LockLost: it is not; ``cause`` says why.
             UsageError: it was not held in the first place.
         """
-        with _Alone(self):
+        with self._turn:
             self._make_sure()
 
     def close(self) -> None:
@@ -184,13 +182,9 @@ class Lock:
         Raises:
             UsageError: it is in use by another thread.
         """
-        if os.getpid() != self._pid:
-            return
-        if self._turn.locked():
-            if self._user != get_ident():
-                raise self._in_use()
-            self._turn.release()  # ours, and interrupted
-        self._drop()
+        if not self._turn.forked:
+            self._turn.take_back()
+            self._drop()
 
     def fileno(self) -> int:
         """The descriptor that becomes readable when a held lock is lost (then call ``check``); -1: no connection."""
@@ -241,9 +235,6 @@ class Lock:
     def session(self) -> str:
         """Our session id in hexadecimal digits: a secret, by which nested requests share the lock."""
         return self._id.hex()
-
-    def _in_use(self) -> UsageError:
-        return UsageError(f"{self.resource} is in use by another thread; make a Lock for each", resource=self.resource)
 
     def __repr__(self) -> str:
         return f"<Lock {self.resource} {self.mode.name}, {self._session.state.name.lower()}>"
@@ -347,33 +338,12 @@ class Lock:
 
     def _wait_released(self) -> None:
         """At the end of the interpreter."""
-        if self._session.state is not State.RELEASING or os.getpid() != self._pid:
+        if self._session.state is not State.RELEASING or self._turn.forked:
             return
         try:
             self._settle()
         except HoldfastError:
             return  # the end of the connection gives it back as well
-
-
-class _Alone:
-    """While a verb of ``lock`` runs, no other may; and none at all in a forked child."""
-
-    __slots__ = ("_lock",)
-
-    def __init__(self, lock: Lock) -> None:
-        self._lock = lock
-
-    def __enter__(self) -> None:
-        lock = self._lock
-        if os.getpid() != lock._pid:
-            raise UsageError(f"{lock.resource} belongs to the process that forked this one; make a Lock of your own")
-        if not lock._turn.acquire(False):
-            raise lock._in_use()
-        lock._user = get_ident()
-
-    def __exit__(self, *error: object) -> None:
-        if self._lock._turn.locked():  # not so if a signal's handler closed it meanwhile
-            self._lock._turn.release()
 
 
 def environment(lock: Lock) -> dict[str, str]:

@@ -1,0 +1,412 @@
+"""The client's half of the protocol, told what happens and asked what it does."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.transport import session as module
+from holdfast.transport.errors import (
+    Busy,
+    Deadlock,
+    HoldfastError,
+    Impossible,
+    LocalProtocolError,
+    LockerDied,
+    LockLost,
+    NoSuchResource,
+    RemoteProtocolError,
+    TimedOut,
+    Unreachable,
+    UsageError,
+)
+from holdfast.transport.messages import (
+    FOREVER,
+    Acquire,
+    Cause,
+    Echo,
+    End,
+    Fault,
+    Gone,
+    Granted,
+    Hello,
+    Locate,
+    Located,
+    Lost,
+    Mismatch,
+    Mode,
+    Order,
+    Parked,
+    Queued,
+    Refusal,
+    Refused,
+    Release,
+    Released,
+    Welcome,
+)
+from holdfast.transport.session import GRACE, PAUSES, UNLOCKING, Open, Receive, Send, Session, State
+from holdfast.transport.wire import Message, decode, encode
+
+ID = bytes(16)
+HELLO = Hello(0, ID, "host", "boot", 1, 2, 1000, "anna", "make", "", "", ())
+LOCATE = Locate("printer", Mode.PW, 2, FOREVER, True, False, 2.0, Order.FIFO)
+WELCOME = Welcome(bytes(range(16)), 0, 1)
+ECHO = Echo(bytes(range(16)))
+GRANTED = Granted(17, "red", 0.5)
+
+
+def sent(session: Session, now: float = 0.0) -> list[Message]:
+    """What it wants to send next."""
+    step = session.step(now)
+    assert isinstance(step, Send)
+    return [decode(frame) for frame in step.frames]
+
+
+def opens(session: Session) -> tuple[str, float]:
+    """Where it wants a connection to, and after which pause."""
+    step = session.step(0.0)
+    assert isinstance(step, Open)
+    return step.address, step.pause
+
+
+def waits(session: Session, now: float = 0.0) -> float | None:
+    """How long it wants to wait for an answer."""
+    step = session.step(now)
+    assert isinstance(step, Receive)
+    return step.timeout
+
+
+def hears(session: Session, message: Message, now: float = 0.0) -> None:
+    waits(session, now)
+    session.received(encode(message), now)
+
+
+def at(state: State, timeout: float | None = None) -> Session:
+    """A session that has come as far as ``state`` at the instant 0."""
+    session = Session(HELLO, LOCATE)
+    if state is State.AWAY:
+        return session
+    session.acquire(timeout, 0.0)
+    while session.state is not state:
+        step = session.step(0.0)
+        if isinstance(step, Open):
+            session.opened()
+        elif isinstance(step, Send):
+            pass
+        elif session.state in (State.GREETING, State.MEETING):
+            session.received(encode(WELCOME), 0.0)
+        elif session.state is State.LOCATING:
+            session.received(encode(Parked() if state is State.PARKED else Located("locker-4.sock", 99)), 0.0)
+        elif session.state is State.ASKING:
+            answer: Message = Queued(1) if state is State.QUEUED else GRANTED
+            session.received(encode(answer), 0.0)
+        elif session.state is State.HELD:
+            session.release(rolled_back=False)
+        else:
+            session.received(encode(Released()), 0.0)
+    session.to_send()
+    session.heard.clear()
+    return session
+
+
+def test_the_whole_way_to_a_lock_and_back() -> None:
+    session = Session(HELLO, LOCATE)
+    assert session.step(0.0) is None
+    session.acquire(5.0, 10.0)
+    assert opens(session) == ("", 0.0)
+    session.opened()
+    assert sent(session) == [HELLO]
+    hears(session, WELCOME, 10.5)
+    assert sent(session) == [ECHO, Locate("printer", Mode.PW, 2, 4.5, True, False, 2.0, Order.FIFO)]
+    hears(session, Located("locker-4.sock", 99), 11.0)
+    assert opens(session) == ("locker-4.sock", 0.0)
+    session.opened()
+    assert sent(session) == [HELLO]
+    hears(session, WELCOME, 12.0)
+    assert sent(session) == [ECHO, Acquire("printer", 99, Mode.PW, 2, 3.0, True)]
+    hears(session, Queued(3), 12.0)
+    hears(session, GRANTED, 13.0)
+    assert (session.state, session.granted, session.step(13.0)) == (State.HELD, GRANTED, None)
+    session.release(rolled_back=True)
+    assert sent(session) == [Release(99, True)]
+    hears(session, Released(), 14.0)
+    assert (session.state, session.error) == (State.ATTACHED, None)
+    heard = [WELCOME, Located("locker-4.sock", 99), WELCOME, Queued(3), GRANTED, Released()]
+    assert session.heard == heard
+
+
+def test_an_attached_session_asks_again_with_one_message() -> None:
+    session = at(State.ATTACHED)
+    session.acquire(0.0, 1.0)
+    assert sent(session) == [Acquire("printer", 99, Mode.PW, 2, 0.0, True)]
+    hears(session, GRANTED)
+    assert session.state is State.HELD
+
+
+def test_release_and_the_next_acquire_may_go_together() -> None:
+    session = at(State.HELD)
+    session.release(rolled_back=False)
+    session.acquire(None, 1.0)
+    assert sent(session) == [Release(99, False), Acquire("printer", 99, Mode.PW, 2, FOREVER, True)]
+    hears(session, Released())
+    assert session.state is State.ASKING
+    hears(session, GRANTED)
+    assert session.state is State.HELD
+
+
+@pytest.mark.parametrize(
+    ("why", "error"),
+    [
+        (Refusal.BUSY, Busy),
+        (Refusal.TIMED_OUT, TimedOut),
+        (Refusal.IMPOSSIBLE, Impossible),
+        (Refusal.NO_SUCH_RESOURCE, NoSuchResource),
+        (Refusal.DEADLOCK, Deadlock),
+        (Refusal.INVALID, UsageError),
+        (Refusal.LOCKER_DIED, LockerDied),
+        (Refusal.STOPPING, Unreachable),
+        (Refusal.EXHAUSTED, Unreachable),
+    ],
+)
+@pytest.mark.parametrize("state", [State.LOCATING, State.PARKED, State.ASKING, State.QUEUED])
+def test_a_refusal_is_its_error_with_the_sentence(state: State, why: Refusal, error: type[HoldfastError]) -> None:
+    session = at(state)
+    hears(session, Refused(why, "a sentence"))
+    assert type(session.error) is error
+    assert (str(session.error), session.error.resource) == ("a sentence", "printer")
+    assert session.step(0.0) is None
+    assert session.state is (State.ATTACHED if state in (State.ASKING, State.QUEUED) else State.AWAY)
+
+
+def test_every_refusal_has_its_error() -> None:
+    assert set(module._ERRORS) == set(Refusal)
+    assert set(module._CAUSES) == set(Cause)
+
+
+def test_a_new_acquire_forgets_the_last_error() -> None:
+    session = at(State.ASKING)
+    hears(session, Refused(Refusal.BUSY, ""))
+    session.acquire(None, 0.0)
+    assert session.error is None
+
+
+@pytest.mark.parametrize(
+    "state",
+    [State.GREETING, State.LOCATING, State.PARKED, State.CALLING, State.MEETING, State.ASKING, State.QUEUED],
+)
+def test_a_connection_that_ends_before_the_grant_is_tried_again_from_the_top(state: State) -> None:
+    session = at(state, timeout=10.0)
+    session.ended()
+    assert session.error is None
+    assert opens(session) == ("", PAUSES[0])
+    session.opened()
+    assert sent(session) == [HELLO]
+    hears(session, WELCOME, 4.0)
+    assert sent(session, 4.0)[1] == Locate("printer", Mode.PW, 2, 6.0, True, False, 2.0, Order.FIFO)
+
+
+@pytest.mark.parametrize("state", [State.LOCATING, State.PARKED, State.MEETING, State.ASKING, State.QUEUED])
+def test_gone_is_located_again(state: State) -> None:
+    session = at(state)
+    hears(session, Gone())
+    assert opens(session) == ("", PAUSES[0])
+    assert session.error is None
+
+
+def test_after_five_attempts_that_led_nowhere_it_is_unreachable() -> None:
+    session = at(State.SEEKING)
+    pauses = []
+    while session.state is State.SEEKING:
+        pauses.append(opens(session)[1])
+        session.opened()
+        sent(session)
+        hears(session, WELCOME)
+        sent(session)
+        hears(session, Located("locker-4.sock", 99))
+        session.ended()
+    assert pauses == [0.0, *PAUSES]
+    assert isinstance(session.error, Unreachable)
+    assert session.step(0.0) is None
+
+
+@pytest.mark.parametrize("answer", [Parked(), Queued(1)])
+def test_an_answer_in_between_gives_five_attempts_more(answer: Message) -> None:
+    session = at(State.LOCATING if isinstance(answer, Parked) else State.ASKING)
+    session._attempts = len(PAUSES)
+    hears(session, answer)
+    session.ended()
+    assert opens(session) == ("", PAUSES[0])
+
+
+def test_a_broken_connection_loses_the_lock() -> None:
+    session = at(State.HELD)
+    session.ended()
+    assert isinstance(session.error, LockLost)
+    assert session.error.cause == "the connection to its locker ended"
+    assert (session.state, session.step(0.0)) == (State.AWAY, None)
+
+
+@pytest.mark.parametrize("cause", Cause)
+@pytest.mark.parametrize("state", [State.HELD, State.RELEASING])
+def test_a_lost_lock_is_lost_with_cause_and_sentence(state: State, cause: Cause) -> None:
+    session = at(state)
+    session.received(encode(Lost(cause, "a sentence")), 0.0)
+    assert isinstance(session.error, LockLost)
+    assert (str(session.error), session.error.cause) == ("a sentence", module._CAUSES[cause])
+    assert session.state is State.AWAY
+
+
+def test_what_was_lost_while_it_was_released_is_located_again_for_the_next() -> None:
+    session = at(State.RELEASING)
+    session.acquire(None, 0.0)
+    sent(session)
+    hears(session, Lost(Cause.STOPPED, ""))
+    assert session.error is None
+    assert opens(session) == ("", PAUSES[0])
+
+
+def test_a_release_without_an_answer_has_an_unknown_outcome() -> None:
+    session = at(State.RELEASING)
+    session.ended()
+    assert isinstance(session.error, Unreachable)
+    assert "released, outcome unknown" in str(session.error)
+
+
+def test_a_release_that_its_locker_does_not_know_was_lost_before() -> None:
+    session = at(State.RELEASING)
+    hears(session, Gone())
+    assert isinstance(session.error, LockLost)
+
+
+def test_a_connection_that_ends_while_nothing_is_held_is_no_error() -> None:
+    session = at(State.ATTACHED)
+    session.ended()
+    assert (session.error, session.state) == (None, State.AWAY)
+    session.acquire(None, 0.0)
+    assert opens(session) == ("", 0.0)
+
+
+def test_the_guard_is_what_was_asked_for_and_two_seconds_of_waiting() -> None:
+    session = at(State.ASKING, timeout=5.0)
+    assert waits(session, 100.0) == 5.0 + GRACE  # what passed outside of waiting does not count
+    session.received(encode(Queued(1)), 103.0)
+    assert waits(session, 200.0) == 2.0 + GRACE
+    session.silent(203.9)
+    assert session.error is None
+    assert waits(session, 203.9) == pytest.approx(0.1)
+    session.silent(204.0)
+    assert isinstance(session.error, Unreachable)
+    assert "does not answer" in str(session.error)
+    assert session.step(204.0) is None
+
+
+def test_who_waits_for_ever_has_no_guard() -> None:
+    session = at(State.QUEUED)
+    assert waits(session) is None
+    session.silent(1e9)
+    assert session.state is State.QUEUED
+
+
+def test_the_answer_to_a_release_is_waited_for_but_not_for_ever() -> None:
+    session = at(State.RELEASING)
+    assert waits(session, 5.0) == UNLOCKING
+    session.silent(5.0 + UNLOCKING)
+    assert isinstance(session.error, Unreachable)
+    assert "released, outcome unknown" in str(session.error)
+
+
+def test_what_is_left_of_the_time_is_never_negative() -> None:
+    session = at(State.MEETING, timeout=1.0)
+    hears(session, WELCOME, 2.0)
+    assert sent(session)[1] == Acquire("printer", 99, Mode.PW, 2, 0.0, True)
+
+
+@pytest.mark.parametrize("state", [State.GREETING, State.LOCATING, State.ASKING, State.QUEUED, State.RELEASING])
+@pytest.mark.parametrize(
+    ("frame", "error"),
+    [
+        (encode(Fault("you said nonsense")), LocalProtocolError),
+        (encode(Mismatch(2, 0, "end me")), RemoteProtocolError),
+        (encode(End()), RemoteProtocolError),
+        (b"garbage", RemoteProtocolError),
+        (b"\2\1\x90", RemoteProtocolError),
+    ],
+)
+def test_nonsense_ends_the_conversation(state: State, frame: bytes, error: type[HoldfastError]) -> None:
+    session = at(state)
+    waits(session)
+    session.received(frame, 0.0)
+    assert isinstance(session.error, error)
+    assert (session.state, session.step(0.0)) == (State.AWAY, None)
+
+
+def test_nonsense_while_it_is_held_loses_the_lock_and_says_what_it_was() -> None:
+    session = at(State.HELD)
+    session.received(encode(Fault("nonsense")), 0.0)
+    assert isinstance(session.error, LockLost)
+    assert "nonsense" in str(session.error)
+
+
+@pytest.mark.parametrize("state", set(State) - {State.AWAY, State.ATTACHED, State.RELEASING})
+def test_asking_twice_is_a_mistake_of_the_caller(state: State) -> None:
+    with pytest.raises(LocalProtocolError):
+        at(state).acquire(None, 0.0)
+
+
+@pytest.mark.parametrize("state", set(State) - {State.HELD})
+def test_releasing_what_is_not_held_is_a_mistake_of_the_caller(state: State) -> None:
+    with pytest.raises(LocalProtocolError):
+        at(state).release(rolled_back=False)
+
+
+@pytest.mark.parametrize("state", State)
+def test_abandoning_leaves_nothing_to_do(state: State) -> None:
+    session = at(state)
+    session.abandon()
+    assert (session.state, session.step(0.0)) == (State.AWAY, None)
+    session.acquire(None, 0.0)
+    assert opens(session)[0] == ""
+
+
+answers = st.sampled_from(
+    [
+        WELCOME,
+        Located("locker-1.sock", 5),
+        Parked(),
+        Queued(1),
+        GRANTED,
+        Refused(Refusal.BUSY, "busy"),
+        Released(),
+        Gone(),
+        Lost(Cause.STOPPED, "stopped"),
+        Fault("fault"),
+        End(),
+    ]
+)
+
+
+@given(st.lists(st.one_of(answers, st.sampled_from(["end", "silence", "acquire", "release"])), max_size=40))
+def test_whatever_the_other_side_says_there_is_always_a_next_step_or_an_end(story: list[Message | str]) -> None:
+    session = Session(HELLO, LOCATE)
+    now = 0.0
+    for what in story:
+        now += 1.0
+        while isinstance(step := session.step(now), Send | Open):
+            if isinstance(step, Open):
+                session.opened()
+        if step is None:  # settled: it is our turn
+            assert session.state in (State.AWAY, State.HELD, State.ATTACHED)
+            assert session.state is not State.HELD or session.granted is not None
+            if what == "release" and session.state is State.HELD:
+                session.release(rolled_back=False)
+            elif what == "acquire" and session.state is not State.HELD:
+                session.acquire(3.0, now)
+        elif what == "end":
+            session.ended()
+        elif what == "silence":
+            session.silent(now)
+        elif not isinstance(what, str):
+            session.received(encode(what), now)
+        if session.state is State.HELD:
+            assert session.error is None
