@@ -113,7 +113,7 @@ def test_three_variables_say_something_and_empty_ones_do_not() -> None:
     environ = {"HOLDFAST_RUN_DIR": "/r", "HOLDFAST_SOCKET": "", "HOLDFAST_AUTOSTART": "no", "HOLDFAST_MODE": "PR"}
     loaded = load("flom", {}, environ, files=[])
     assert loaded.settings == Settings(comm="flom", order=Order.FIRST_FIT, run_dir="/r", autostart=False)
-    assert loaded.source("run_dir") == "HOLDFAST_RUN_DIR"
+    assert (loaded.source("run_dir"), loaded.source("socket")) == ("HOLDFAST_RUN_DIR", "default")
 
 
 def test_a_bad_variable_says_which() -> None:

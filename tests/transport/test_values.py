@@ -27,7 +27,7 @@ def test_a_duration_is_seconds_unless_it_has_a_unit(text: str, seconds: float) -
     assert values.duration(text) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("text", ["inf", "forever", "Forever", "9" * 400])
+@pytest.mark.parametrize("text", ["inf", "forever", "Forever", "9" * 10, "9" * 400])
 def test_for_ever_is_a_duration_and_so_is_what_nobody_lives_to_see(text: str) -> None:
     assert values.duration(text) == math.inf
 
@@ -164,7 +164,7 @@ def test_signals_have_names_or_numbers() -> None:
     assert values.signals("", OURS) == ()
 
 
-@pytest.mark.parametrize("word", ["SIGNOTHING", "0", "32", "hup"])
+@pytest.mark.parametrize("word", ["SIGNOTHING", "0", "32", "hup", "SIGRTMIN"])
 def test_flom_drops_a_signal_it_does_not_know_and_we_refuse_it(word: str) -> None:
     assert values.signals(f"{word};15", FLOM) == (15,)
     with pytest.raises(InvalidSetting, match="is not a signal"):
