@@ -195,7 +195,7 @@ class Incubator:
             return [(session, Fault("only the user whom this daemon belongs to, or root, may stop it"))]
         self._clients.discard(session)
         stopping: list[Effect] = [(session, Stopping(self._pid))]
-        return stopping + (self._end(now) if message.now else self._quiesce(now))
+        return stopping + (self._end_at_once(now) if message.now else self._quiesce(now))
 
     def left(self, session: Session, now: float) -> list[Effect]:
         """A client is gone."""
@@ -387,7 +387,7 @@ class Incubator:
         """TERM: end when idle, or now; anything else that we listen to: now."""
         if number == SIGTERM and self._term_quiesces and self._life is Life.RUNNING:
             return self._quiesce(now)
-        return self._end(now)
+        return self._end_at_once(now)
 
     def _quiesce(self, now: float) -> list[Effect]:
         if self._life is not Life.RUNNING:
@@ -398,10 +398,13 @@ class Incubator:
         self._idle_at = None
         return self._settle([(child, Quiesce()) for child in self._serves], now)
 
+    def _end_at_once(self, now: float) -> list[Effect]:
+        event("HFD004I")
+        return self._end(now)
+
     def _end(self, now: float) -> list[Effect]:
         if self._life is Life.ENDING:
             return []
-        event("HFD004I")
         self._life = Life.ENDING
         self._idle_at = None
         self._kill_at = now + STOP_LIMIT

@@ -218,7 +218,7 @@ class Locker:
         return told if len(holders) == 1 else f"{told} and {len(holders) - 1} more"
 
     def _holders(self) -> list[Owner]:
-        return [] if self._line is None else [hold.owner for hold in self._line.holds]
+        return [] if self._line is None else list(self._line.holds)
 
     # --- what time brings ------------------------------------------------------------------------------------------
 
@@ -275,7 +275,7 @@ class Locker:
         assert self._line is not None
         self._idle_at = None
         self._state = State.RETIRING
-        return [(PARENT, Retiring(self._epoch, self._line.last_token))]
+        return [(PARENT, Retiring(self._epoch, self._line.token))]
 
     def told(self, message: Message, now: float) -> list[Effect]:
         """The incubator decides what we serve."""

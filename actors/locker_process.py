@@ -14,8 +14,6 @@ import socket
 import sys
 import time
 
-import zmq
-
 from ..transport.messages import Ready
 from ..transport.pipe import Pipe
 from ..transport.sockets import Router, listen_unix, raise_descriptor_limit
@@ -48,11 +46,9 @@ def main(number: int, end: socket.socket, directory_lock: int, directory: str, v
     note = os.path.join(directory, f"left-behind-{os.getpid()}")
     pipe = Pipe(end)
     limit = raise_descriptor_limit()
-    context = zmq.Context(1)
-    router = Router(context, listen_unix(os.path.join(directory, address)), limit=limit)
+    router = Router(listen_unix(os.path.join(directory, address)), limit=limit)
     pipe.send(Ready(address, os.getpid(), os.getppid()))
     code = Process(Locker(_unix_seconds, lambda sentence: _write(note, sentence)), router, pipe=pipe).run()
-    context.term()
     if os.path.exists(note):
         os.unlink(note)
     sys.exit(code)

@@ -30,8 +30,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
-import zmq
-
 from ..transport.errors import RemoteProtocolError
 from ..transport.messages import Fault
 from ..transport.pipe import Pipe
@@ -159,12 +157,9 @@ class Process:
         self._signals = signals
         self._door = Door(lambda: os.urandom(16), pid=os.getpid())
         self._finish: Finish | None = None
-        self._poller = zmq.Poller()
-        self._poller.register(router.socket, zmq.POLLIN)
-        self._poller.register(router.monitor, zmq.POLLIN)
         for source in (pipe, children, signals):
             if source is not None:
-                self._poller.register(source if isinstance(source, int) else source.fileno(), zmq.POLLIN)
+                router.register(source if isinstance(source, int) else source.fileno())
 
     def run(self) -> int:
         """Serve until the actor says ``Finish``.
@@ -184,18 +179,18 @@ class Process:
         return code
 
     def _turn(self) -> None:
-        ready = dict(self._poller.poll(self._patience()))
+        ready = self._router.wait(self._patience())
         now = time.monotonic()
         effects: list[Effect] = []
-        if self._router.monitor in ready:
+        if ready.changes:
             self._take_changes(self._router.changes(), now, effects)
-        if self._signals in ready:
+        if self._signals in ready.others:
             self._take_signals(now, effects)
-        if self._pipe is not None and self._pipe.fileno() in ready:
+        if self._pipe is not None and self._pipe.fileno() in ready.others:
             self._take_from_parent(self._pipe, now, effects)
-        if self._children is not None and self._children.fileno() in ready:
+        if self._children is not None and self._children.fileno() in ready.others:
             self._take_from_children(self._children, now, effects)
-        if self._router.socket in ready:
+        if ready.messages:
             self._take_messages(now, effects)
         self._take_time(now, effects)
         self.carry_out(effects)
@@ -251,7 +246,7 @@ class Process:
             while (message := pipe.receive()) is not None:
                 effects += child.told(message, now)
         except EOFError:
-            self._poller.unregister(pipe.fileno())
+            self._router.unregister(pipe.fileno())
             effects += child.orphaned(now)
 
     def _take_from_children(self, children: Children, now: float, effects: list[Effect]) -> None:

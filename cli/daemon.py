@@ -29,8 +29,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import zmq
-
 from ..actors import log
 from ..actors.children import Children, ChildSpec, Inherited
 from ..actors.incubator import Incubator
@@ -106,7 +104,7 @@ def _who_holds_on(path: str) -> str:
     if notes:
         told = "; ".join(notes)
         return f"the last daemon died, and no new one can start before its locks are released: {told}"
-    return f"another daemon has its lock on {path} and does not answer; it is starting or ending, try again"
+    return f"a daemon is running already for {path}, or is starting or ending"
 
 
 def clear_leftovers(directory: str) -> None:
@@ -136,7 +134,6 @@ def serve(plan: Plan, *, ready: Callable[[], None]) -> int:
     listener = listen_unix(plan.socket)
     spec = ChildSpec("locker", locker_main, (Inherited(right), plan.directory, plan.verbose))
     children = Children(spec, preload=["holdfast.actors.preload"])
-    context = zmq.Context(1)
     incubator = Incubator(
         lambda: time.time_ns() // 1000,
         lifespan=plan.lifespan,
@@ -145,14 +142,13 @@ def serve(plan: Plan, *, ready: Callable[[], None]) -> int:
         uid=os.geteuid(),
         term_quiesces=plan.term_quiesces,
     )
-    router = Router(context, listener, limit=limit)
+    router = Router(listener, limit=limit)
     process = Process(incubator, router, children=children, signals=_listen_to_signals())
     process.carry_out(incubator.open(time.monotonic()))
     log.event("HFD001I", socket=plan.socket)
     ready()
     code = process.run()
     children.close()
-    context.term()
     return code
 
 

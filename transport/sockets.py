@@ -52,6 +52,14 @@ class Arrival(NamedTuple):
     frame: bytes | None  # None: more than one frame, or an empty message
 
 
+class Ready(NamedTuple):
+    """What ``Router.wait`` found."""
+
+    changes: bool  # connections came or went
+    messages: bool
+    others: frozenset[int]  # registered descriptors
+
+
 class Change(NamedTuple):
     """A connection came or went."""
 
@@ -109,22 +117,22 @@ def _clear(path: str) -> None:
 
 
 class Router:
-    """An actor's mailbox; see the opening of this file.
+    """An actor's mailbox, with the process's only ZeroMQ context; see the opening of this file.
 
     Args:
-        context: the process's only ZeroMQ context.
         listener: a listening UNIX socket, owned by the router from now on.
         limit: descriptors that this process may open (``raise_descriptor_limit``).
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], listener: socket.socket, *, limit: int) -> None:
+    def __init__(self, listener: socket.socket, *, limit: int) -> None:
         self._listener = listener
         self._path = listener.getsockname()
         self._limit = limit
         self._room = max(_ROOM, min(1024, limit // 4))
         self._listening = False
         self._closed = False
-        self.socket = context.socket(zmq.ROUTER)
+        self._context = zmq.Context(1)
+        self._socket = self._context.socket(zmq.ROUTER)
         for option, value in (
             (zmq.ROUTER_MANDATORY, 1),
             (zmq.SNDHWM, QUEUE),
@@ -133,34 +141,52 @@ class Router:
             (zmq.HANDSHAKE_IVL, HANDSHAKE),
             (zmq.LINGER, 0),
         ):
-            self.socket.setsockopt(option, value)
-        self.monitor = self._watch(context)
+            self._socket.setsockopt(option, value)
+        self._monitor = self._watch()
+        self._poller = zmq.Poller()
+        self._poller.register(self._socket, zmq.POLLIN)
+        self._poller.register(self._monitor, zmq.POLLIN)
         self.listen()
 
-    def _watch(self, context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
+    def _watch(self) -> zmq.Socket[bytes]:
         address = f"inproc://monitor-{id(self)}"
-        self.socket.monitor(address, _WATCHED)
-        monitor = context.socket(zmq.PAIR)
+        self._socket.monitor(address, _WATCHED)
+        monitor = self._context.socket(zmq.PAIR)
         monitor.setsockopt(zmq.RCVHWM, 0)
         monitor.setsockopt(zmq.LINGER, 0)
         monitor.connect(address)
         return monitor
 
-    @property
-    def listening(self) -> bool:
-        return self._listening
+    def register(self, descriptor: int) -> None:
+        """Let ``wait`` look at ``descriptor`` too."""
+        self._poller.register(descriptor, zmq.POLLIN)
+
+    def unregister(self, descriptor: int) -> None:
+        """Let ``wait`` look at ``descriptor`` no longer."""
+        self._poller.unregister(descriptor)
+
+    def wait(self, timeout: int | None) -> Ready:
+        """Wait until something can be read.
+
+        Args:
+            timeout: milliseconds at most; None: as long as it takes.
+        """
+        ready = dict(self._poller.poll(timeout))
+        changes = ready.pop(self._monitor, 0) != 0
+        messages = ready.pop(self._socket, 0) != 0
+        return Ready(changes, messages, frozenset(fd for fd in ready if isinstance(fd, int)))
 
     def listen(self) -> None:
         """Accept connections (again)."""
         if not self._listening and not self._closed:
-            self.socket.setsockopt(zmq.USE_FD, os.dup(self._listener.fileno()))
-            self.socket.bind(f"ipc://{self._path}")
+            self._socket.setsockopt(zmq.USE_FD, os.dup(self._listener.fileno()))
+            self._socket.bind(f"ipc://{self._path}")
             self._listening = True
 
     def pause(self) -> None:
         """Accept nobody until ``listen``; whoever connects waits in the kernel's queue."""
         if self._listening:
-            self.socket.unbind(f"ipc://{self._path}")
+            self._socket.unbind(f"ipc://{self._path}")
             self._listening = False
 
     def stop_listening(self) -> None:
@@ -178,7 +204,7 @@ class Router:
         found: list[Change] = []
         while True:
             try:
-                event = parse_monitor_message(self.monitor.recv_multipart(zmq.NOBLOCK))
+                event = parse_monitor_message(self._monitor.recv_multipart(zmq.NOBLOCK))
             except zmq.Again:
                 break
             found.append(Change(int(event["value"]), event["event"] == zmq.Event.ACCEPTED))
@@ -190,7 +216,7 @@ class Router:
         if self._listening:
             if any(change.came and change.fd >= self._limit - self._room for change in changes):
                 self.pause()
-        elif len(os.listdir("/proc/self/fd")) <= self._limit - 2 * self._room:
+        elif not self._closed and len(os.listdir("/proc/self/fd")) <= self._limit - 2 * self._room:
             self.listen()
 
     def receive(self, known: Container[bytes]) -> tuple[bytes, bytes | Arrival] | None:
@@ -205,13 +231,13 @@ class Router:
             its message is returned empty (no frame of the protocol is).
         """
         try:
-            routing_id = self.socket.recv(zmq.NOBLOCK)
+            routing_id = self._socket.recv(zmq.NOBLOCK)
         except zmq.Again:
             return None
         if routing_id in known:
-            frame = self.socket.recv()
+            frame = self._socket.recv()
             return routing_id, b"" if self._drop_rest() else frame
-        message = self.socket.recv(copy=False)
+        message = self._socket.recv(copy=False)
         descriptor = int(message.get(zmq.SRCFD))
         credentials = _credentials(message)
         more = self._drop_rest()
@@ -219,16 +245,16 @@ class Router:
 
     def _drop_rest(self) -> bool:
         dropped = False
-        while self.socket.getsockopt(zmq.RCVMORE):
-            self.socket.recv()
+        while self._socket.getsockopt(zmq.RCVMORE):
+            self._socket.recv()
             dropped = True
         return dropped
 
     def send(self, routing_id: bytes, frame: bytes) -> bool:
         """Send one answer; False if the peer is gone or does not read."""
         try:
-            self.socket.send(routing_id, zmq.NOBLOCK | zmq.SNDMORE)
-            self.socket.send(frame, zmq.NOBLOCK)
+            self._socket.send(routing_id, zmq.NOBLOCK | zmq.SNDMORE)
+            self._socket.send(frame, zmq.NOBLOCK)
         except zmq.ZMQError as error:
             if error.errno in (zmq.EHOSTUNREACH, zmq.EAGAIN):
                 return False
@@ -266,9 +292,10 @@ class Router:
     def close(self) -> None:
         """End listening and all connections; the last answers get ``LAST_WORDS``."""
         self.stop_listening()
-        self.socket.disable_monitor()
-        self.monitor.close(0)
-        self.socket.close(LAST_WORDS)
+        self._socket.disable_monitor()
+        self._monitor.close(0)
+        self._socket.close(LAST_WORDS)
+        self._context.term()
 
 
 def _credentials(message: zmq.Frame) -> tuple[int, int] | None:

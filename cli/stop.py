@@ -1,0 +1,25 @@
+"""``holdfast stop``: end the daemon, when it is idle or now."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from ..transport.control import stop_daemon
+from ..transport.settings import load
+from .words import say
+
+
+@click.command()
+@click.option("--now", is_flag=True, help="At once: waiting commands fail, holders lose their locks.")
+@click.option("--socket", metavar="PATH", help="The daemon's socket.")
+@click.option("-c", "config", metavar="FILE", help="Another configuration file.")
+def stop(now: bool, socket: str | None, config: str | None) -> None:
+    """End the daemon: when the last lock is released, or now.
+
+    With --now no process of the daemon is left when the command returns.
+    """
+    given = {} if socket is None else {"socket": socket}
+    pid = stop_daemon(load("holdfast", given, os.environ, config).settings, os.environ, now=now)
+    say(f"the daemon (process {pid}) has ended" if now else f"the daemon (process {pid}) ends when it is idle")
