@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
+
 from support import House
 
 hypothesis.settings.register_profile("house", deadline=None)

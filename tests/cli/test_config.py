@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+
 from holdfast.cli.config import config
 from holdfast.transport.errors import InvalidSetting
 from holdfast.transport.settings import Settings

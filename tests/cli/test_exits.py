@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from holdfast.cli import exits
 from holdfast.transport import errors
 from holdfast.transport.errors import HoldfastError

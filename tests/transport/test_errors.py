@@ -6,6 +6,7 @@ import pickle
 import re
 
 import pytest
+
 from holdfast.transport import errors
 from holdfast.transport.errors import HoldfastError, InvalidSetting, LockLost, TimedOut, Unreachable, UsageError
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from holdfast.transport import keyfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from holdfast.transport import keyfile
 
 
 @pytest.fixture

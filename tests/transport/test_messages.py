@@ -7,6 +7,7 @@ import enum
 import re
 
 import pytest
+
 from holdfast.transport import messages
 
 PLAIN = {"str", "int", "float", "bool", "bytes", "tuple[bytes, ...]"}

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from holdfast.transport import settings as module
 from holdfast.transport.errors import InvalidSetting
 from holdfast.transport.messages import FOREVER, Mode, Order

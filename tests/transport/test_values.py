@@ -7,12 +7,13 @@ import math
 import signal
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
 from holdfast.transport import values
 from holdfast.transport.errors import InvalidSetting
 from holdfast.transport.messages import FOREVER, Mode, Order
 from holdfast.transport.values import MILLISECOND, SECOND, Dialect
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 OURS = Dialect(flom=False, unit=SECOND)
 OUR_FILE = Dialect(flom=False, unit=MILLISECOND)
