@@ -1,14 +1,14 @@
 #!/bin/sh
 # Three commands want one lock; each gets it when the one before has finished. Run by `make demo`.
 set -eu
-HOLDFAST_RUN_DIR=$(mktemp -d)
-export HOLDFAST_RUN_DIR
-trap 'holdfast stop --now >/dev/null 2>&1 || :; rm -rf "$HOLDFAST_RUN_DIR"' EXIT
+place=$(mktemp -d)
+export HOLDFAST_RUN_DIR="$place/run"
+trap 'holdfast stop --now >/dev/null 2>&1 || :; rm -rf "$place"' EXIT
 trap 'exit 130' INT TERM
 
 say() { echo "$(date +%T.%3N)  $*"; }
 
-echo 'Three times, at once:  holdfast run -r printer -- sh -c "… one second of printing …"'
+echo 'Three at once:  holdfast run -r printer -- sh -c "… a second of printing …"'
 echo
 for name in anna bert cleo; do
     say "$name asks"
@@ -18,9 +18,13 @@ for name in anna bert cleo; do
         echo "$(date +%T.%3N)    $1 is done"' sh "$name" &
 done
 wait
+
 echo
-echo 'One at a time, and nobody had to say how. With --no-wait, a busy lock is an answer:'
+echo 'One after the other, and nobody had to say how. Who would rather not wait hears who has it:'
 echo
-holdfast run -r printer -- sh -c '
-    holdfast run -r printer --no-nest --no-wait -- echo never && code=0 || code=$?
-    echo "exit code $code"'
+mkfifo "$place/held"
+holdfast run -r printer --reason 'the yearly report' -- sh -c 'echo yes >"$0"; sleep 1' "$place/held" &
+read -r _ <"$place/held"
+say "dora asks: holdfast run -r printer --no-wait -- lp letter.pdf"
+holdfast run -r printer --no-wait -- lp letter.pdf 2>&1 || say "exit code $?"
+wait
