@@ -23,8 +23,9 @@ echo
 echo 'One after the other, and nobody had to say how. Who would rather not wait hears who has it:'
 echo
 mkfifo "$place/held"
-holdfast run -r printer --reason 'the yearly report' -- sh -c 'echo yes >"$0"; sleep 1' "$place/held" &
-read -r _ <"$place/held"
+exec 3<>"$place/held"
+holdfast run -r printer --reason 'the yearly report' -- sh -c 'echo yes >&3; sleep 1' || echo no >&3 &
+read -r _ <&3
 say "dora asks: holdfast run -r printer --no-wait -- lp letter.pdf"
 holdfast run -r printer --no-wait -- lp letter.pdf 2>&1 || say "exit code $?"
 wait

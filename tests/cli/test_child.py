@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+
 from holdfast.cli import child
 from holdfast.cli.child import SI_KERNEL, NotRunnable, Signals, start
 from support import LIMIT, checkout_environ

@@ -8,6 +8,7 @@ import sys
 
 import click
 import pytest
+
 from holdfast.cli import main as main_module
 from holdfast.cli.main import COMMANDS, guarded, holdfast, invoke, main
 from holdfast.transport.errors import Busy, Deadlock, NoSuchResource, TimedOut, Unreachable, UsageError

@@ -6,6 +6,7 @@ import os
 import signal
 
 import pytest
+
 from support import House, wait_dead, wait_line
 
 pytestmark = pytest.mark.slow

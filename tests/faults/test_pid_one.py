@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from support import House, wait_line
 
 CONTAINER = ["unshare", "--pid", "--fork", "--mount-proc"]

@@ -6,6 +6,7 @@ import signal
 import sys
 
 import pytest
+
 from support import House, wait_line
 
 pytestmark = pytest.mark.slow

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+
 from support import LIMIT, House, wait_line
 
 pytestmark = pytest.mark.slow
@@ -72,8 +73,8 @@ def terminal(house: House) -> Iterator[type[Terminal]]:
 
 
 def shell(script: str, *words: str) -> list[str]:
-    """A shell with job control that runs ``script``; ``"$@"`` in it are the words."""
-    return ["bash", "--norc", "-m", "-c", script, "bash", *words]
+    """A shell that runs ``script``; ``"$@"`` in it are the words."""
+    return ["bash", "--norc", "-c", script, "bash", *words]
 
 
 def test_an_interrupt_from_the_keyboard_reaches_the_command_once(house: House, terminal: type[Terminal]) -> None:
@@ -112,7 +113,7 @@ def test_a_shells_loop_ends_with_the_wait_that_was_interrupted(house: House, ter
 
 
 def test_a_command_that_is_suspended_and_resumed_keeps_its_lock(house: House, terminal: type[Terminal]) -> None:
-    script = '"$@"; echo "code $?"; read go; fg; echo "end $?"'
+    script = 'set -m; "$@"; echo "code $?"; read go; fg; echo "end $?"'
     command = house.words("run", "-r", "typed", "sh", "-c", 'echo ready; read line; echo "got $line"')
     screen = terminal(house, shell(script, *command))
     screen.wait("ready")
@@ -128,7 +129,7 @@ def test_a_command_that_is_suspended_and_resumed_keeps_its_lock(house: House, te
 @pytest.mark.parametrize("around", ["exec", ""], ids=["leader", "child of the leader"])
 def test_a_terminal_that_hangs_up_ends_the_command(house: House, terminal: type[Terminal], around: str) -> None:
     command = house.words("run", "-r", "typed", "sh", "-c", "echo ready; exec tail -f /dev/null")
-    screen = terminal(house, ["bash", "--norc", "-c", f'{around} "$@"; true', "bash", *command])
+    screen = terminal(house, shell(f'{around} "$@"; true', *command))
     screen.wait("ready")
     screen.hang_up()
     assert screen.leader.wait(LIMIT) in (129, -1)
