@@ -331,7 +331,7 @@ class Session:
         )
 
     def _lose(self, cause: str, why: object) -> None:
-        sentence = str(why) if why else f"the lock {self._ask.resource} is lost: {cause}"
+        sentence = f"the lock {self._ask.resource} is lost: {why or cause}"
         self.error = LockLost(sentence, resource=self._ask.resource, cause=cause)
 
     def _unreachable(self, what: str) -> Unreachable:
