@@ -220,3 +220,28 @@ def test_what_a_run_imports_is_what_it_needs(shared: House) -> None:
     )
     loaded = {line.rpartition("|")[2].strip() for line in told.stderr.splitlines()}
     assert loaded & set(unwanted) == set()
+
+
+BETWEEN = """
+import os, signal, sys
+from holdfast.cli.run import Manner, hold, lock_from_settings
+from holdfast.transport.settings import load
+
+lock = lock_from_settings(load("holdfast", {"name": "between"}, os.environ).settings, ["true"])
+told = lambda error: None
+manner = Manner(
+    arguments=lambda command, element: list(command),
+    granted=lambda lock: os.kill(os.getpid(), signal.SIGTERM),
+    lost=told,
+    unlock_failed=told,
+)
+sys.exit(hold(lock, sys.argv[1:], manner))
+"""
+
+
+def test_a_signal_between_the_grant_and_the_command_is_the_commands(shared: House) -> None:
+    wrapper = shared.popen(
+        [sys.executable, "-c", BETWEEN, "sh", "-c", "trap 'exit 6' TERM; echo ready; while :; do read x; done"]
+    )
+    assert wrapper.wait() in (6, 143), "143: it came before the shell was ready for it"
+    assert shared.run("run", "-r", "between", "-n", "true").returncode == 0
