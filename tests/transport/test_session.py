@@ -152,7 +152,7 @@ def test_release_and_the_next_acquire_may_go_together() -> None:
     hears(session, Released())
     assert session.state is State.ASKING
     hears(session, GRANTED)
-    assert session.state is State.HELD
+    assert session.granted == GRANTED
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,10 @@ def test_a_lost_lock_is_lost_with_cause_and_sentence(state: State, cause: Cause)
     session = at(state)
     session.received(encode(Lost(cause, "a sentence")), 0.0)
     assert isinstance(session.error, LockLost)
-    assert (str(session.error), session.error.cause) == ("a sentence", module._CAUSES[cause])
+    assert (str(session.error), session.error.cause) == (
+        "the lock printer is lost: a sentence",
+        module._CAUSES[cause],
+    )
     assert session.state is State.AWAY
 
 

@@ -1,0 +1,440 @@
+"""``Lock`` against an incubator and a locker that say what the test tells them."""
+
+from __future__ import annotations
+
+import os
+import queue
+import select
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from math import inf, nan
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+import zmq
+
+from holdfast.transport import client, identity
+from holdfast.transport.client import Lock, environment
+from holdfast.transport.errors import Busy, LockLost, RemoteProtocolError, TimedOut, Unreachable, UsageError
+from holdfast.transport.messages import (
+    FOREVER,
+    Acquire,
+    Cause,
+    Echo,
+    Granted,
+    Hello,
+    Locate,
+    Located,
+    Lost,
+    Mode,
+    Order,
+    Queued,
+    Refusal,
+    Refused,
+    Release,
+    Released,
+    Welcome,
+)
+from holdfast.transport.session import State
+from holdfast.transport.settings import Settings
+from holdfast.transport.wire import Message, decode, encode
+
+LIMIT = 30.0  # seconds; nothing here should ever take so long
+NONCE = bytes(range(16))
+
+
+class House(threading.Thread):
+    """An incubator and a locker. ``answers`` says what follows what; ``heard`` is all that was said to them."""
+
+    def __init__(self, run_dir: Path) -> None:
+        super().__init__(daemon=True)
+        self.settings = Settings(run_dir=str(run_dir), lifespan=0)
+        self.heard: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self.answers: dict[type, list[Message] | Callable[[], list[Message]]] = {
+            Hello: [Welcome(NONCE, 0, 1)],
+            Echo: [],
+            Locate: [Located("locker-1.sock", 5)],
+            Acquire: [Granted(17, "red", 0.5)],
+            Release: [Released()],
+        }
+        self._context = zmq.Context()
+        self._orders: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+        self._bell, self._ring = self._context.socket(zmq.PAIR), self._context.socket(zmq.PAIR)
+        self._bell.bind("inproc://bell")
+        self._ring.connect("inproc://bell")
+        self._directory = run_dir / "local"
+        self._directory.mkdir(mode=0o700)
+        self._incubator = self._listen("daemon.sock")
+        self._locker = self._listen("locker-1.sock")
+        self._last = b""  # who spoke last to the locker
+        self.start()
+
+    def _listen(self, name: str) -> zmq.Socket[bytes]:
+        router = self._context.socket(zmq.ROUTER)
+        router.linger = 0
+        router.bind(f"ipc://{self._directory}/{name}")
+        return router
+
+    def run(self) -> None:
+        open_ = True
+        while open_:
+            for ready in zmq.select([self._bell, self._incubator, self._locker], [], [])[0]:
+                if ready is self._bell:
+                    self._bell.recv()
+                    open_ = self._orders.get()() is not False
+                else:
+                    self._serve(ready)
+
+    def _serve(self, router: zmq.Socket[bytes]) -> None:
+        who, frame = router.recv_multipart()
+        message = decode(frame)
+        if router is self._locker:
+            self._last = who
+        answers = self.answers[type(message)]
+        for answer in answers() if callable(answers) else answers:
+            router.send_multipart([who, encode(answer)])
+        self.heard.put(message)
+
+    def do(self, order: Callable[[], object]) -> None:
+        """Let the house do something, and wait until it has."""
+        done = threading.Event()
+
+        def work() -> object:
+            try:
+                return order()
+            finally:
+                done.set()
+
+        self._orders.put(work)
+        self._ring.send(b"")
+        assert done.wait(LIMIT)
+
+    def say(self, message: Message) -> None:
+        """The locker says something to whoever spoke to it last."""
+        self.do(lambda: self._locker.send_multipart([self._last, encode(message)]) and None)
+
+    def hang_up(self) -> None:
+        """The locker closes all connections, and listens again."""
+
+        def again() -> None:
+            self._locker.close()
+            self._locker = self._listen("locker-1.sock")
+
+        self.do(again)
+
+    def wait_heard(self, kind: type[Message]) -> Message:
+        """What was said, up to the first message of ``kind``."""
+        while not isinstance(message := self.heard.get(timeout=LIMIT), kind):
+            pass
+        return message
+
+    def all_heard(self) -> list[type[Message]]:
+        """The kinds of messages that have come since the last question."""
+        found = []
+        while not self.heard.empty():
+            found.append(type(self.heard.get()))
+        return found
+
+    def close(self) -> None:
+        """End."""
+        self.do(lambda: False)
+        self.join(LIMIT)
+        self._context.destroy(linger=0)
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    with tempfile.TemporaryDirectory(prefix="hf-") as run_dir:
+        house = House(Path(run_dir))
+        yield house
+        house.close()
+
+
+def test_a_lock_is_had_and_given_back(house: House) -> None:
+    with Lock("red.green", Mode.PW, quantity=1, timeout=30, settings=house.settings) as held:
+        assert held.held
+        assert (held.element, held.token, held.waited) == ("red", 17, 0.5)
+        held.check()
+    assert not held.held
+    assert isinstance(house.wait_heard(Locate), Locate)
+    acquire = house.wait_heard(Acquire)
+    assert isinstance(acquire, Acquire)
+    assert (acquire.resource, acquire.epoch, acquire.mode, acquire.nest) == ("red.green", 5, Mode.PW, True)
+    assert 29 < acquire.timeout <= 30
+    assert house.wait_heard(Release) == Release(5, False)
+    held.close()
+
+
+def test_the_whole_request_is_told(house: House) -> None:
+    lock = Lock("x[4]", Mode.CR, quantity=3, create=False, idle=inf, order=Order.FIRST_FIT, settings=house.settings)
+    lock.acquire()
+    assert house.wait_heard(Locate) == Locate("x[4]", Mode.CR, 3, FOREVER, True, False, FOREVER, Order.FIRST_FIT)
+    lock.close()
+
+
+def test_the_next_acquire_costs_one_message(house: House) -> None:
+    lock = Lock("x", settings=house.settings)
+    with lock:
+        pass
+    house.wait_heard(Release)
+    with lock:
+        pass
+    house.wait_heard(Release)
+    with lock:
+        house.wait_heard(Acquire)
+        assert house.all_heard() == []
+    lock.close()
+
+
+def test_an_exception_in_the_block_rolls_back_and_comes_through(house: House) -> None:
+    with pytest.raises(KeyError, match="mine"), Lock("x", settings=house.settings):
+        raise KeyError("mine")
+    assert house.wait_heard(Release) == Release(5, True)
+
+
+def test_an_exception_in_the_block_is_not_hidden_by_a_lost_lock(house: House) -> None:
+    def work() -> NoReturn:
+        house.hang_up()
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine") as caught, Lock("x", settings=house.settings):
+        work()
+    assert "x is lost" in caught.value.__notes__[0]
+
+
+def test_a_lock_lost_in_the_block_is_told_at_its_end(house: House) -> None:
+    with pytest.raises(LockLost, match="ended"), Lock("x", settings=house.settings):
+        house.hang_up()
+
+
+def test_a_timeout_of_the_call_counts_before_that_of_the_lock(house: House) -> None:
+    lock = Lock("x", timeout=100, settings=house.settings)
+    for timeout in (0, None, inf, ...):
+        lock.acquire(timeout)
+        lock.release()
+    said = [house.wait_heard(Acquire) for _ in range(4)]
+    told = [message.timeout for message in said if isinstance(message, Acquire)]
+    assert told[:3] == [0, FOREVER, FOREVER]
+    assert 0 < told[3] <= 100
+    lock.close()
+
+
+@pytest.mark.parametrize("why", [Refusal.BUSY, Refusal.TIMED_OUT])
+def test_trying_says_whether(house: House, why: Refusal) -> None:
+    lock = Lock("x", settings=house.settings)
+    house.answers[Acquire] = [Refused(why, "anna has it")]
+    assert not lock.try_acquire()
+    house.answers[Acquire] = [Granted(18, "", 0.0)]
+    assert lock.try_acquire()
+    lock.close()
+
+
+def test_a_refusal_is_an_error_and_the_connection_is_kept_for_the_next_time(house: House) -> None:
+    lock = Lock("x", settings=house.settings)
+    house.answers[Acquire] = [Queued(1), Refused(Refusal.TIMED_OUT, "anna has it")]
+    with pytest.raises(TimedOut, match="anna has it"):
+        lock.acquire(timeout=3)
+    with pytest.raises(UsageError, match="not held"):
+        lock.release()
+    house.all_heard()
+    house.answers[Acquire] = [Refused(Refusal.BUSY, "still")]
+    with pytest.raises(Busy):
+        lock.acquire(timeout=0)
+    house.wait_heard(Acquire)
+    lock.close()
+
+
+def test_the_descriptor_wakes_when_the_lock_is_lost(house: House) -> None:
+    lock = Lock("x", settings=house.settings).acquire()
+    house.say(Lost(Cause.STOPPED, "it was stopped"))
+    assert select.select([lock], [], [], LIMIT)[0] == [lock]
+    for question in (lock.check, lock.release, lock.check):
+        with pytest.raises(LockLost, match="it was stopped"):
+            question()
+    assert not lock.held
+    assert lock.fileno() == -1
+    lock.acquire()
+    lock.check()
+    lock.close()
+
+
+def test_a_waited_release_without_an_answer_says_so(house: House) -> None:
+    lock = Lock("x", settings=house.settings).acquire()
+    house.answers[Release] = []
+
+    def hang_up_then() -> None:
+        house.wait_heard(Release)
+        house.hang_up()
+
+    threading.Thread(target=hang_up_then).start()
+    with pytest.raises(Unreachable, match="outcome unknown"):
+        lock.release(wait=True)
+
+
+def test_a_transactional_sequence_always_waits(house: House) -> None:
+    lock = Lock("_S_ticket[3]", settings=house.settings).acquire()
+    lock.release()
+    assert lock._session.state is State.ATTACHED
+    lock.close()
+
+
+def test_the_end_of_the_interpreter_waits_for_what_was_released(house: House) -> None:
+    lock = Lock("x", settings=house.settings).acquire()
+    lock.release()
+    assert lock._session.state is State.RELEASING
+    client._wait_all()
+    assert str(lock._session.state) == str(State.ATTACHED)
+    lock.close()
+
+
+def test_a_locker_that_is_gone_is_located_again(house: House) -> None:
+    places = iter(["locker-9.sock", "locker-1.sock"])
+    house.answers[Locate] = lambda: [Located(next(places), 5)]
+    with Lock("x", settings=house.settings) as held:
+        assert held.token == 17
+    held.close()
+
+
+def test_a_connection_that_ended_while_nothing_was_held_is_silently_made_again(house: House) -> None:
+    lock = Lock("x", settings=house.settings)
+    with lock:
+        pass
+    house.hang_up()
+    with lock:
+        assert lock.held
+    lock.close()
+
+
+def test_a_locker_outside_of_the_directory_is_refused(house: House) -> None:
+    house.answers[Locate] = [Located("../evil.sock", 5)]
+    with pytest.raises(RemoteProtocolError, match="outside"):
+        Lock("x", settings=house.settings).acquire()
+
+
+def test_everything_that_came_is_told(house: House) -> None:
+    house.answers[Acquire] = [Queued(2), Granted(17, "", 0.5)]
+    told: list[Message] = []
+    lock = Lock("x", settings=house.settings, tell=told.append).acquire()
+    assert [type(message) for message in told] == [Welcome, Located, Welcome, Queued, Granted]
+    lock.close()
+
+
+def test_a_signal_that_raises_leaves_the_line(house: House) -> None:
+    class Interrupted(BaseException):
+        pass
+
+    def interrupt(number: int, frame: object) -> NoReturn:
+        raise Interrupted
+
+    def queue_and_kill() -> list[Message]:
+        signal.pthread_kill(main, signal.SIGUSR1)
+        return [Queued(1)]
+
+    main = threading.main_thread().ident or 0
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    lock = Lock("x", settings=house.settings)
+    house.answers[Acquire] = queue_and_kill
+    try:
+        with pytest.raises(Interrupted):
+            lock.acquire()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert (lock.held, lock.fileno()) == (False, -1)
+    lock.close()
+    house.answers[Acquire] = [Granted(18, "", 0.0)]
+    lock.acquire()
+    lock.close()
+
+
+def test_a_second_thread_is_told_and_does_no_harm(house: House) -> None:
+    house.answers[Acquire] = [Queued(1)]
+    lock = Lock("x", settings=house.settings)
+    first = threading.Thread(target=lock.acquire)
+    first.start()
+    house.wait_heard(Acquire)
+    for verb in (lock.acquire, lock.release, lock.check, lock.close):
+        with pytest.raises(UsageError, match="another thread"):
+            verb()
+    house.say(Granted(19, "", 0.0))
+    first.join(LIMIT)
+    assert lock.token == 19
+    lock.close()
+
+
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_a_forked_child_cannot_use_the_lock(house: House) -> None:
+    lock = Lock("x", settings=house.settings).acquire()
+    child = os.fork()
+    if child == 0:
+        refused = 0
+        for verb in (lock.acquire, lock.release, lock.check):
+            try:
+                verb()
+            except UsageError:
+                refused += 1
+        lock.close()
+        os._exit(refused)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+    lock.check()
+    lock.close()
+
+
+def test_what_is_held_cannot_be_acquired_again(house: House) -> None:
+    with Lock("x", settings=house.settings) as lock:
+        with pytest.raises(UsageError, match="held already"):
+            lock.acquire()
+        with pytest.raises(UsageError, match="held already"):
+            lock.__enter__()
+        lock.check()
+    with lock.acquire(timeout=3) as same:
+        assert same is lock
+    assert not lock.held
+    lock.close()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Lock(""),
+        lambda: Lock("x y"),
+        lambda: Lock("x", quantity=0),
+        lambda: Lock("x", quantity=-1),
+        lambda: Lock("x", quantity=2**63),
+        lambda: Lock("x", timeout=-1),
+        lambda: Lock("x", timeout=nan),
+        lambda: Lock("x", idle=nan),
+        lambda: Lock("x", reason="x" * 4097),
+        lambda: Lock("x", settings=Settings(run_dir="/nowhere")).acquire(timeout=-0.1),
+    ],
+)
+def test_what_has_no_meaning_is_refused_at_once(make: Callable[[], Lock]) -> None:
+    with pytest.raises(UsageError):
+        make()
+
+
+def test_no_daemon_is_unreachable(tmp_path: Path) -> None:
+    lock = Lock("x", settings=Settings(run_dir=str(tmp_path / "none"), lifespan=0))
+    with pytest.raises(Unreachable, match="holdfast serve"):
+        lock.acquire()
+    lock.close()
+
+
+def test_a_command_inherits_what_it_runs_under(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(identity.SESSION, "00" * 16)
+    with Lock("red.green", Mode.PR, settings=house.settings) as lock:
+        assert environment(lock) == {
+            "HOLDFAST_RESOURCE": "red.green",
+            "HOLDFAST_MODE": "PR",
+            "HOLDFAST_QUANTITY": "1",
+            "HOLDFAST_ELEMENT": "red",
+            "HOLDFAST_TOKEN": "17",
+            "HOLDFAST_SESSION": f"{'00' * 16}:{lock.session}",
+        }
+    hello = house.wait_heard(Hello)
+    assert isinstance(hello, Hello)
+    assert (hello.session.hex(), hello.inside) == (lock.session, (bytes(16),))
+    lock.close()
+    assert Lock("x", nest=False, settings=house.settings)._session._hello.inside == ()
