@@ -194,13 +194,16 @@ def _send_sigio(held: Held) -> None:
     fcntl.fcntl(connection, fcntl.F_SETFL, fcntl.fcntl(connection, fcntl.F_GETFL) | os.O_ASYNC)
 
 
-def die_by(number: int) -> int:
+def die_by(number: int, *, always: bool = False) -> int:
     """End as somebody whom signal ``number`` ended: by that signal if a shell looks at it (INT, QUIT), else with 128+N.
+
+    Args:
+        always: by the signal, whichever it is.
 
     Returns:
         The exit code, if we still live: PID 1 of a container cannot kill itself.
     """
-    if number in DIES_AS_THE_COMMAND:
+    if always or number in DIES_AS_THE_COMMAND:
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the core to look at is the command's

@@ -9,7 +9,8 @@ directory where the lockers' sockets are; the lock on this directory is the righ
 lifespan  seconds without clients and resources until it ends; negative: never
 comm      the name that ps and pgrep show: holdfast or flom
 pool      started lockers to keep at hand
-log       file for what it logs, appended; nothing: stderr
+log       file for what it logs, appended; nothing: daemon.log in the directory
+fresh     yes: the log is emptied first
 ready     descriptor that is told ``ready`` or why not, and closed
 verbose   yes: log at level DEBUG
 ========= =====================================================================================================
@@ -52,6 +53,7 @@ class Plan:
     comm: str = "holdfast"
     pool: int = 2
     log: str = ""
+    fresh: bool = False
     ready: int = -1
     verbose: bool = False
     term_quiesces: bool = True
@@ -68,6 +70,7 @@ def plan_from_words(words: Sequence[str]) -> Plan:
         comm=comm,
         pool=int(given.get("pool", "2")),
         log=given.get("log", ""),
+        fresh=given.get("fresh") == "yes",
         ready=int(given.get("ready", "-1")),
         verbose=given.get("verbose") == "yes",
         term_quiesces=comm != "flom",
@@ -179,7 +182,8 @@ def _detach(plan: Plan) -> None:
     prepare_directory(plan.directory)
     if os.path.exists(path) and os.path.getsize(path) > LOG_LIMIT:
         os.replace(path, path + ".1")
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    emptied = os.O_TRUNC if plan.fresh else 0
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | emptied, 0o600)
     os.dup2(descriptor, 2)
     os.close(descriptor)
 

@@ -37,6 +37,7 @@ class Manner:
     unlock_failed: Callable[[HoldfastError], None]
     kill_when_lost: bool = False
     ignored: Collection[int] = ()  # signals that end neither us nor the command while it runs
+    interrupted: Callable[[int], int] = die_by  # how a signal ends us while we wait
 
 
 class Interrupted(BaseException):
@@ -62,7 +63,7 @@ def hold(lock: Lock, command: Sequence[str], manner: Manner) -> int:
         signals = wait_granted(lock, manner.ignored)
     except Interrupted as interrupted:
         lock.close()
-        return die_by(interrupted.number)
+        return manner.interrupted(interrupted.number)
     manner.granted(lock)
     try:
         pid = start(manner.arguments(command, lock.element), {**os.environ, **environment(lock)}, signals)

@@ -204,6 +204,11 @@ def _command(place: Address, settings: Settings, pipe: int) -> list[str]:
         "pool": str(settings.pool),
         "ready": str(pipe),
     }
+    log = settings.daemon_trace_file or settings.log_file
+    if log:
+        words["log"] = os.path.abspath(log)
+    if settings.daemon_trace_file:
+        words |= {"verbose": "yes", "fresh": "no" if settings.append_trace_file else "yes"}
     return [sys.executable, "-P", "-m", "holdfast.cli.daemon", *(f"{key}={value}" for key, value in words.items())]
 
 

@@ -104,7 +104,7 @@ GROUPS: dict[str, dict[str, tuple[str, Reader]]] = {
         "Quantity": ("quantity", values.count),
         "LockMode": ("mode", lambda text, _: values.mode(text)),
         "Create": ("create", values.yes_or_no),
-        "IdleLifespan": ("idle", values.idle),
+        "IdleLifespan": ("idle", values.unsigned_seconds),
         "Order": ("order", lambda text, _: values.order(text)),
         "Nest": ("nest", values.yes_or_no),
         "Reason": ("reason", lambda text, _: text),
@@ -171,7 +171,7 @@ def load(
 ) -> Loaded:
     """Read everything that may set something; the later one wins:
 
-    1. the defaults, of which ``flom`` has two of its own: its name, and FLoM's queue order;
+    1. the defaults, of which ``flom`` has three of its own: its name, FLoM's queue order, and no idle time;
     2. ``/etc/holdfast.conf``, or for ``flom`` ``/usr/local/etc/flom.conf``;
     3. ``~/.config/holdfast.conf``, or for ``flom`` ``~/.flom``;
     4. the file that ``-c`` names, which must be there;
@@ -190,7 +190,7 @@ def load(
         InvalidSetting: the user's fault; the sentence begins with where it was found.
     """
     flom = program == "flom"
-    found: dict[str, object] = {"comm": program, "order": Order.FIRST_FIT if flom else Order.FIFO}
+    found: dict[str, object] = {"comm": "flom", "order": Order.FIRST_FIT, "idle": 0.0} if flom else {"comm": program}
     sources: dict[str, str] = {}
     warnings: list[str] = []
 

@@ -177,12 +177,6 @@ def unsigned_seconds(text: str, dialect: Dialect) -> float:
     return seconds(text.strip().removeprefix("-") if dialect.flom else text, dialect)
 
 
-def idle(text: str, dialect: Dialect) -> float:
-    """A duration; FLoM ends a resource a second later than it is told to, and takes 0 for a second."""
-    value = unsigned_seconds(text, dialect)
-    return (value or 1.0) + 1.0 if dialect.flom and value >= 0 else value
-
-
 def signals(text: str, dialect: Dialect) -> tuple[int, ...]:
     """Names or numbers with ``;`` between them; FLoM drops what it does not know."""
     from signal import Signals  # enums are slow to import, and few set this

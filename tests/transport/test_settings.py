@@ -43,9 +43,9 @@ def test_when_nobody_says_anything_the_defaults_hold() -> None:
     assert loaded.warnings == ()
 
 
-def test_flom_has_its_own_name_and_queue_order() -> None:
+def test_flom_has_its_own_name_queue_order_and_idle_time() -> None:
     settings = load("flom", {}, {}, files=[]).settings
-    assert settings == Settings(comm="flom", order=Order.FIRST_FIT)
+    assert settings == Settings(comm="flom", order=Order.FIRST_FIT, idle=0.0)
 
 
 def test_the_later_source_wins_and_is_remembered(write: Write) -> None:
@@ -113,7 +113,7 @@ def test_every_option_that_a_text_may_set_is_a_setting_and_every_setting_can_be_
 def test_three_variables_say_something_and_empty_ones_do_not() -> None:
     environ = {"HOLDFAST_RUN_DIR": "/r", "HOLDFAST_SOCKET": "", "HOLDFAST_AUTOSTART": "no", "HOLDFAST_MODE": "PR"}
     loaded = load("flom", {}, environ, files=[])
-    assert loaded.settings == Settings(comm="flom", order=Order.FIRST_FIT, run_dir="/r", autostart=False)
+    assert loaded.settings == Settings(comm="flom", order=Order.FIRST_FIT, idle=0.0, run_dir="/r", autostart=False)
     assert (loaded.source("run_dir"), loaded.source("socket")) == ("HOLDFAST_RUN_DIR", "default")
 
 
@@ -217,7 +217,7 @@ def test_every_key_of_floms_manual_is_read(write: Write) -> None:
         Quantity=-3
         LockMode=ProtectedRead
         Create=no
-        IdleLifespan=0
+        IdleLifespan=-700
         [Daemon]
         SocketName=/s
         Lifespan=-1
@@ -252,7 +252,7 @@ def test_every_key_of_floms_manual_is_read(write: Write) -> None:
         quantity=3,
         timeout=1.5,
         create=False,
-        idle=2.0,
+        idle=0.7,
         order=Order.FIRST_FIT,
         ignored_signals=(1, 2),
         socket="/s",
