@@ -217,7 +217,7 @@ def test_every_key_of_floms_manual_is_read(write: Write) -> None:
         Quantity=-3
         LockMode=ProtectedRead
         Create=no
-        IdleLifespan=-700
+        IdleLifespan=-500
         [Daemon]
         SocketName=/s
         Lifespan=-1
@@ -252,7 +252,7 @@ def test_every_key_of_floms_manual_is_read(write: Write) -> None:
         quantity=3,
         timeout=1.5,
         create=False,
-        idle=0.7,
+        idle=0.5,
         order=Order.FIRST_FIT,
         ignored_signals=(1, 2),
         socket="/s",
