@@ -73,7 +73,7 @@ class House(threading.Thread):
         self.start()
 
     def _listen(self, name: str) -> zmq.Socket[bytes]:
-        router = self._context.socket(zmq.ROUTER)
+        router = zmq.Context().socket(zmq.ROUTER)  # a context of its own: its end is the end of all its connections
         router.linger = 0
         router.bind(f"ipc://{self._directory}/{name}")
         return router
@@ -120,7 +120,7 @@ class House(threading.Thread):
         """The locker closes all connections, and listens again."""
 
         def again() -> None:
-            self._locker.close()
+            self._locker.context.destroy(linger=0)
             self._locker = self._listen("locker-1.sock")
 
         self.do(again)
@@ -142,7 +142,8 @@ class House(threading.Thread):
         """End."""
         self.do(lambda: False)
         self.join(LIMIT)
-        self._context.destroy(linger=0)
+        for context in (self._context, self._incubator.context, self._locker.context):
+            context.destroy(linger=0)
 
 
 @pytest.fixture
