@@ -68,7 +68,7 @@ def hold(lock: Lock, command: Sequence[str], manner: Manner) -> int:
     try:
         pid = start(manner.arguments(command, lock.element), {**os.environ, **environment(lock)}, signals)
     except NotRunnable:
-        lock.release(rolled_back=True, wait=True)
+        _unlock(lock, manner, rolled_back=True)
         raise
     losses: list[LockLost] = []
 
