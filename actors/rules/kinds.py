@@ -32,7 +32,7 @@ def resource_from_name(name: Name, *, wall: Callable[[float], float]) -> Resourc
         case Kind.SET:
             return Set(name.elements)
         case Kind.HIERARCHICAL:
-            return Tree(name.locker)
+            return Tree(name.path[:1])
         case Kind.SEQUENCE:
             return Sequence(name.text, name.capacity, transactional=name.transactional)
         case Kind.TIMESTAMP:

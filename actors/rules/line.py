@@ -114,7 +114,7 @@ class Line:
         self._arrivals += 1
         waiter = Waiter(owner, ask, now, self._arrivals, tuple(dict.fromkeys(inside)) if inside and ask.nest else ())
         waiter.find_ancestors(self._holds)
-        if self._may_enter(waiter, now):
+        if self._fits(waiter, now) and not (self._waiters and self._held_back(waiter)):
             granted = [self._grant(waiter, now)]
             kin = self._waiters.kin(owner)
             return granted + self._adopt(kin, now) if kin else granted
@@ -192,16 +192,19 @@ class Line:
         """First come, first served needs one group only: its head keeps everybody else back."""
         return None if self._fifo and self._resource.in_turn else self._resource.key(ask)
 
-    def _may_enter(self, waiter: Waiter, now: float) -> bool:
-        if not self._resource.fits(waiter.ask, now, inside=waiter.above):
-            at = self._resource.wakes_at(now, inside=waiter.above)
-            if at is not None and (self._wakes_at is None or at < self._wakes_at):
-                self._wakes_at = at
-            return False
-        return not (self._fifo and self._waiters and self._held_back(waiter))
+    def _fits(self, waiter: Waiter, now: float) -> bool:
+        """Do the holders leave room for it? If it is only too early, remember when not."""
+        if self._resource.fits(waiter.ask, now, inside=waiter.above):
+            return True
+        at = self._resource.wakes_at(now, inside=waiter.above)
+        if at is not None and (self._wakes_at is None or at < self._wakes_at):
+            self._wakes_at = at
+        return False
 
     def _held_back(self, waiter: Waiter) -> bool:
         """Does somebody wait whom ``waiter`` may not pass, and would delay?"""
+        if not self._fifo:
+            return False
         for group in self._waiters.related(self._resource.place(waiter.ask)):
             if not waiter.ancestors <= group.ancestors:
                 continue
@@ -224,7 +227,7 @@ class Line:
         while queue:
             group = queue[0][2]
             waiter = group.head
-            if not self._may_enter(waiter, now):
+            if not self._fits(waiter, now) or (self._waiters.groups > 1 and self._held_back(waiter)):
                 heappop(queue)
                 continue
             self._waiters.remove(waiter)
@@ -232,10 +235,10 @@ class Line:
             kin = self._waiters.kin(waiter.owner)
             if kin:
                 return answers + self._adopt(kin, now)
-            if group.members:
-                heapreplace(queue, _precedence(group))
-            else:
+            if not group.members:
                 heappop(queue)
+            elif len(queue) > 1:
+                heapreplace(queue, _precedence(group))
         return answers
 
     def _adopt(self, kin: list[Waiter], now: float) -> list[Answer]:

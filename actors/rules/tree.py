@@ -7,11 +7,18 @@ node exists while something is held at it or below.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ...transport.messages import Acquire, Mode, Refusal, Refused
 from ...transport.names import InvalidName, parse
 from .line import Hold
 from .modes import CONFLICTS
+
+
+@lru_cache(1024)
+def _path(text: str) -> tuple[str, ...]:
+    """The path that ``text`` names, () if it names something else. Remembered, because a line asks again and again."""
+    return parse(text).path
 
 
 class _Node:
@@ -30,23 +37,23 @@ class Tree:
 
     in_turn = False
 
-    def __init__(self, root: str) -> None:
-        self._text = root
+    def __init__(self, root: tuple[str, ...]) -> None:
+        self._root = root
         self._top = _Node()
 
     def refuses(self, ask: Acquire) -> Refused | None:
         """A path that is none, or another root's."""
         try:
-            locker = parse(ask.resource).locker
+            path = _path(ask.resource)
         except InvalidName as error:
             return Refused(Refusal.INVALID, str(error))
-        if locker != self._text:
-            return Refused(Refusal.INVALID, f"{ask.resource} is not below {self._text}")
+        if path[:1] != self._root:
+            return Refused(Refusal.INVALID, f"{ask.resource} is not below {'/'.join(('', *self._root))}")
         return None
 
     def place(self, ask: Acquire) -> tuple[str, ...]:
         """The path."""
-        return tuple(ask.resource.split("/")[1:])
+        return _path(ask.resource)
 
     def key(self, ask: Acquire) -> Mode:
         """At one node the mode says it all."""

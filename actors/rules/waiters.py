@@ -10,7 +10,7 @@ if one place is above the other; so what happens at ``/a/b`` leaves the groups a
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from typing import NewType
 
 from ...transport.messages import Acquire
@@ -94,6 +94,7 @@ class Waiters:
 
     def __init__(self) -> None:
         self.all: dict[Owner, Waiter] = {}
+        self.groups = 0
         self._root = _Spot()
         self._kin: dict[Owner, dict[Owner, Waiter]] = {}  # session -> those who say that they run inside it
 
@@ -133,20 +134,21 @@ class Waiters:
         inside = {waiter.owner: waiter for kin in self._kin.values() for waiter in kin.values()}
         return [waiter for waiter in inside.values() if waiter.above]
 
-    def related(self, place: Place) -> Iterator[Group]:
+    def related(self, place: Place) -> list[Group]:
         """The groups that a request at ``place`` may meet: there, above and below."""
         spot = self._root
-        yield from spot.groups.values()
+        found = list(spot.groups.values())
         for part in place:
             if part not in spot.below:
-                return
+                return found
             spot = spot.below[part]
-            yield from spot.groups.values()
+            found += spot.groups.values()
         beneath = list(spot.below.values())
         while beneath:
             spot = beneath.pop()
-            yield from spot.groups.values()
-            beneath.extend(spot.below.values())
+            found += spot.groups.values()
+            beneath += spot.below.values()
+        return found
 
     def _join(self, waiter: Waiter, place: Place, key: Hashable) -> None:
         spot = self._root
@@ -155,6 +157,7 @@ class Waiters:
         group = spot.groups.get((key, waiter.ancestors))
         if group is None:
             group = spot.groups[key, waiter.ancestors] = Group(place, key, waiter.ancestors)
+            self.groups += 1
         group.add(waiter)
         waiter.group = group
 
@@ -163,6 +166,7 @@ class Waiters:
         del group.members[waiter.owner]
         if group.members:
             return
+        self.groups -= 1
         path = [self._root]
         for part in group.place:
             path.append(path[-1].below[part])
