@@ -16,7 +16,7 @@ import time
 
 from ..transport.messages import Ready
 from ..transport.pipe import Pipe
-from ..transport.sockets import Router, listen_unix, raise_descriptor_limit
+from ..transport.sockets import Router, raise_descriptor_limit
 from . import log
 from .locker import Locker
 from .process import Process
@@ -45,8 +45,7 @@ def main(number: int, end: socket.socket, directory_lock: int, directory: str, v
     address = f"locker-{number}.sock"
     note = os.path.join(directory, f"left-behind-{os.getpid()}")
     pipe = Pipe(end)
-    limit = raise_descriptor_limit()
-    router = Router(listen_unix(os.path.join(directory, address)), limit=limit)
+    router = Router(os.path.join(directory, address), limit=raise_descriptor_limit())
     pipe.send(Ready(address, os.getpid(), os.getppid()))
     code = Process(Locker(_unix_seconds, lambda sentence: _write(note, sentence)), router, pipe=pipe).run()
     if os.path.exists(note):

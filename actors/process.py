@@ -157,6 +157,7 @@ class Process:
         self._signals = signals
         self._door = Door(lambda: os.urandom(16), pid=os.getpid())
         self._finish: Finish | None = None
+        self._listening = True
         for source in (pipe, children, signals):
             if source is not None:
                 router.register(source if isinstance(source, int) else source.fileno())
@@ -206,12 +207,18 @@ class Process:
         return None if not wakes else max(0, int((min(wakes) - time.monotonic()) * 1000) + 1)
 
     def _take_changes(self, changes: Sequence[Change], now: float, effects: list[Effect]) -> None:
+        self._tell_listening()
         for change in changes:
             session = self._door.went(change.fd)
             if session is not None:
                 effects += self._actor.left(session, now)
             if change.came:
                 self._door.came(change.fd, now)
+
+    def _tell_listening(self) -> None:
+        if self._router.listening != self._listening:
+            self._listening = self._router.listening
+            event("HFD032I" if self._listening else "HFD031W")
 
     def _take_messages(self, now: float, effects: list[Effect]) -> None:
         sessions = self._door.sessions
@@ -292,6 +299,7 @@ class Process:
                 self._finish = effect
             elif isinstance(effect, Unlisten):
                 self._router.stop_listening()
+                self._listening = False
             else:
                 self._raise_child(effect, effects)
 

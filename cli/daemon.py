@@ -38,7 +38,7 @@ from ..actors.locker_process import name_process
 from ..actors.process import Process
 from ..transport.addresses import prepare_directory
 from ..transport.errors import HoldfastError, Unreachable
-from ..transport.sockets import Router, listen_unix, raise_descriptor_limit
+from ..transport.sockets import Router, raise_descriptor_limit
 
 LOG_LIMIT = 1 << 20  # bytes; a longer log is set aside (one old one is kept) when a daemon starts
 
@@ -133,8 +133,6 @@ def serve(plan: Plan, *, ready: Callable[[], None]) -> int:
     prepare_directory(plan.directory)
     right = lock_directory(plan.directory)
     clear_leftovers(plan.directory)
-    limit = raise_descriptor_limit()
-    listener = listen_unix(plan.socket)
     spec = ChildSpec("locker", locker_main, (Inherited(right), plan.directory, plan.verbose))
     children = Children(spec, preload=["holdfast.actors.preload"])
     incubator = Incubator(
@@ -145,7 +143,7 @@ def serve(plan: Plan, *, ready: Callable[[], None]) -> int:
         uid=os.geteuid(),
         term_quiesces=plan.term_quiesces,
     )
-    router = Router(listener, limit=limit)
+    router = Router(plan.socket, limit=raise_descriptor_limit())
     process = Process(incubator, router, children=children, signals=_listen_to_signals())
     process.carry_out(incubator.open(time.monotonic()))
     log.event("HFD001I", socket=plan.socket)

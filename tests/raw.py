@@ -30,7 +30,16 @@ def start_daemon(house: House, *more: str) -> str:
     directory.mkdir(mode=0o700, parents=True)
     house.run_dir.chmod(0o700)
     path = f"{directory}/daemon.sock"
-    words = ("-P", "-m", "holdfast.cli.daemon", f"socket={path}", f"directory={directory}", "lifespan=-1", "ready=1", *more)
+    words = (
+        "-P",
+        "-m",
+        "holdfast.cli.daemon",
+        f"socket={path}",
+        f"directory={directory}",
+        "lifespan=-1",
+        "ready=1",
+        *more,
+    )
     starter = house.popen([house.words()[0], *words])
     answer, _ = starter.communicate(timeout=LIMIT)
     assert answer == "ready\n", answer

@@ -15,7 +15,7 @@ Options, and why:
 * USE_FD: libzmq's own bind deletes whatever is at the path, a user's file or a live socket; so we listen ourselves
 * the monitor's RCVHWM 0: 2,000 unread events would block the I/O thread
 
-Descriptors: libzmq aborts the process when accept meets EMFILE, so the router stops listening while there is still
+Descriptors: libzmq aborts the process when accept meets EMFILE, so the router stops accepting while there is still
 room; those who connect meanwhile wait in the kernel's queue (``BACKLOG``).
 """
 
@@ -79,16 +79,23 @@ def raise_descriptor_limit() -> int:
     return hard
 
 
-def listen_unix(path: str) -> socket.socket:
+def listen_unix(path: str, backlog: int = BACKLOG) -> socket.socket:
     """Make a listening UNIX socket at ``path`` for our own user only.
 
     The caller holds the lock of the directory: a socket of ours that refuses connections is then a dead daemon's and
     is replaced. Anything else at the path is left alone.
 
+    Args:
+        backlog: connections that may wait in the kernel; who comes then waits in his ``connect``.
+
     Raises:
         Unreachable: somebody listens there, or something else stands there.
     """
     _clear(path)
+    return _bind(path, backlog)
+
+
+def _bind(path: str, backlog: int) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     before = os.umask(0o177)
     try:
@@ -98,7 +105,7 @@ def listen_unix(path: str) -> socket.socket:
         raise Unreachable(f"cannot listen at {path}: {os.strerror(error.errno or 0)}") from error
     finally:
         os.umask(before)
-    listener.listen(BACKLOG)
+    listener.listen(backlog)
     return listener
 
 
@@ -120,15 +127,19 @@ class Router:
     """An actor's mailbox, with the process's only ZeroMQ context; see the opening of this file.
 
     Args:
-        listener: a listening UNIX socket, owned by the router from now on.
+        path: where to listen; see ``listen_unix``.
         limit: descriptors that this process may open (``raise_descriptor_limit``).
+
+    Raises:
+        Unreachable: as ``listen_unix``.
     """
 
-    def __init__(self, listener: socket.socket, *, limit: int) -> None:
-        self._listener = listener
-        self._path = listener.getsockname()
+    def __init__(self, path: str, *, limit: int) -> None:
+        self._path = path
         self._limit = limit
         self._room = max(_ROOM, min(1024, limit // 4))
+        self._backlog = min(BACKLOG, self._room // 2)
+        self._listener = listen_unix(path, self._backlog)
         self._listening = False
         self._closed = False
         self._context = zmq.Context(1)
@@ -176,6 +187,11 @@ class Router:
         messages = ready.pop(self._socket, 0) != 0
         return Ready(changes, messages, frozenset(fd for fd in ready if isinstance(fd, int)))
 
+    @property
+    def listening(self) -> bool:
+        """Are new connections accepted?"""
+        return self._listening
+
     def listen(self) -> None:
         """Accept connections (again)."""
         if not self._listening and not self._closed:
@@ -184,16 +200,22 @@ class Router:
             self._listening = True
 
     def pause(self) -> None:
-        """Accept nobody until ``listen``; whoever connects waits in the kernel's queue."""
+        """Accept nobody until ``listen``; whoever connects waits in the kernel's queue.
+
+        Not by ``unbind``: libzmq ends all connections that came by that listener. Another socket takes the old one's
+        place, and is not given to libzmq before ``listen``; the old one stays, and nobody finds it any more.
+        """
         if self._listening:
-            self._socket.unbind(f"ipc://{self._path}")
             self._listening = False
+            self._listener.close()
+            os.unlink(self._path)
+            self._listener = _bind(self._path, self._backlog)
 
     def stop_listening(self) -> None:
-        """Accept nobody any more, and take the socket's name away. Connections that stand go on."""
-        self.pause()
+        """Take the socket's name away: nobody finds it any more. Connections that stand go on."""
         if not self._closed:
             self._closed = True
+            self._listening = False
             self._listener.close()
             if os.path.exists(self._path):
                 os.unlink(self._path)

@@ -12,11 +12,11 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from raw import Raw, acquire, find, hello, holder, start_daemon
 
 from holdfast.transport.messages import Echo, Granted, Queued, Release, Released, Welcome
 from holdfast.transport.wire import encode
 from holdfast.transport.zmtp import frame_bytes
+from raw import Raw, acquire, find, hello, holder, start_daemon
 from support import House
 
 RESOURCES = ("alpha", "beta[3]", "red.green.blue", "/tree/branch", "_S_sequence[2]")
