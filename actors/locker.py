@@ -199,9 +199,9 @@ class Locker:
     def _tell(self, answers: Iterable[tuple[Owner, Granted | Queued | Refused]]) -> list[Effect]:
         effects: list[Effect] = []
         for owner, answer in answers:
-            if isinstance(answer, Granted):
-                self._limits.pop(owner, None)
-            elif isinstance(answer, Refused) and answer.why is Refusal.BUSY:
+            if not isinstance(answer, Queued):
+                self._limits.pop(owner, None)  # also of one who is refused later, as a deadlock
+            if isinstance(answer, Refused) and answer.why is Refusal.BUSY:
                 answer = Refused(Refusal.BUSY, f"{self._name} is not free: {self._held_by()}")
             if owner in self._places:
                 self._places[owner].answer = answer
