@@ -88,10 +88,10 @@ class Raw:
         self.say(Echo(welcome.nonce), *then)
 
 
-def find(path: str, resource: str, **more: object) -> tuple[str, int]:
+def find(path: str, resource: str, *, who: Hello | None = None, **more: object) -> tuple[str, int]:
     """Ask the incubator at ``path``: the path of the resource's locker, and its epoch."""
     with Raw(path) as raw:
-        raw.enter(hello(), locate(resource, **more))  # type: ignore[arg-type]  # options of locate
+        raw.enter(who or hello(), locate(resource, **more))  # type: ignore[arg-type]  # options of locate
         located = raw.hear()
         assert isinstance(located, Located), located
         return os.path.join(os.path.dirname(path), located.address), located.epoch
@@ -104,9 +104,10 @@ def acquire(resource: str, epoch: int, *, mode: Mode = Mode.EX, timeout: float =
 
 def holder(path: str, resource: str, *, who: Hello | None = None, mode: Mode = Mode.EX) -> tuple[Raw, Granted, int]:
     """A connection that holds ``resource``; close it, or release it by ``Release(epoch, …)``."""
-    address, epoch = find(path, resource)
+    who = who or hello()
+    address, epoch = find(path, resource, who=who)
     raw = Raw(address)
-    raw.enter(who or hello(), acquire(resource, epoch, mode=mode))
+    raw.enter(who, acquire(resource, epoch, mode=mode))
     granted = raw.hear()
     assert isinstance(granted, Granted), granted
     return raw, granted, epoch

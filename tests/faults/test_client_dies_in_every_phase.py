@@ -1,7 +1,7 @@
 """Thousands of connections that end at random between connect and release: at the end nothing is held, nobody waits.
 
-ZeroMQ delivers messages of a dead peer even after it has reported the disconnect, and descriptors are used again at once; a
-grant to such a message would be held by nobody, for ever.
+ZeroMQ delivers messages of a dead peer even after it has reported the disconnect, and descriptors are used again at
+once; a grant to such a message would be held by nobody, for ever.
 """
 
 from __future__ import annotations
