@@ -194,6 +194,15 @@ def test_first_fit_lets_in_all_that_fit_oldest_first() -> None:
     assert told(some.leave(A, 3.0)) == [(B, "Granted"), (D, "Granted"), (E, "Granted")]
 
 
+def test_first_fit_looks_at_an_older_one_before_a_younger_one_that_asks_the_same_as_the_oldest() -> None:
+    some = line("units[5]", Order.FIRST_FIT)
+    some.ask(A, ask("units[5]", quantity=2), 1.0)
+    some.ask(F, ask("units[5]", quantity=3), 1.0)
+    for owner, quantity in ((B, 1), (C, 2), (D, 1)):
+        some.ask(owner, ask("units[5]", quantity=quantity), 2.0)
+    assert told(some.leave(F, 3.0)) == [(B, "Granted"), (C, "Granted")]
+
+
 def test_fifo_does_not_fill_the_room_with_smaller_ones() -> None:
     some = line("units[5]")
     some.ask(A, ask("units[5]", quantity=5), 1.0)
@@ -310,6 +319,17 @@ def test_a_grant_that_makes_its_waiting_child_a_deadlock_refuses_the_child() -> 
     assert told(some.ask(C, ask("simple", Mode.EX), 2.0, inside=[A])) == [(C, "Queued")]
     assert told(some.ask(E, ask("simple", Mode.EX), 2.0, inside=[D])) == [(E, "Queued")]
     assert told(some.ask(D, ask("simple", Mode.PR), 3.0)) == [(D, "Granted"), (E, "DEADLOCK")]
+
+
+def test_when_its_ancestor_ends_a_nested_waiter_lets_older_ones_pass_wherever_it_waits() -> None:
+    some = line("/a")
+    some.ask(A, ask("/a/x", Mode.EX), 1.0)
+    some.ask(B, ask("/a/y", Mode.CR), 1.0)
+    some.ask(C, ask("/a/y/z", Mode.CW), 1.0)
+    assert told(some.ask(D, ask("/a/y", Mode.PR), 2.0)) == [(D, "Queued")]
+    assert told(some.ask(E, ask("/a/y", Mode.EX), 3.0, inside=[A])) == [(E, "Queued")]
+    assert some.leave(C, 4.0) == []
+    assert told(some.leave(A, 5.0)) == [(D, "Granted")]
 
 
 # --- random histories ------------------------------------------------------------------------------------------------
