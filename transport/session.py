@@ -266,7 +266,6 @@ class Session:
         self.state = following
         match message:
             case Granted():
-                self._attempts = 0
                 self.granted = message
             case Queued() | Parked():
                 self._attempts = 0

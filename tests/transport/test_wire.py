@@ -159,6 +159,7 @@ def test_an_int_will_do_for_a_duration() -> None:
         Fault("x" * 4097),
         Fault("\N{SNOWMAN}" * 1366),
         Welcome(b"short", 0, 1),
+        Hello(0, ID, "h", "b", 1, 2, 3, "u", "c", "j", "r", (ID,) * 65),
         Granted(1, "", math.nan),
         Stop(1),  # type: ignore[arg-type]  # on purpose
         Acquire("x", 1, 9, 1, 0.0, True),  # type: ignore[arg-type]  # on purpose
