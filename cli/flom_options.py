@@ -173,6 +173,8 @@ def configured(given: Given, config: str | None, environ: Mapping[str, str]) -> 
         line = f"{option}: '{texts[error.key]}' is an invalid value"
         raise (Told(out=(line,)) if on_stdout else Told(err=(line,))) from error
     _check_name(loaded)
+    if _quantity(given) < 0:
+        complain(f"Resource quantity ignored because negative values ({_quantity(given)}) are meaningless")
     _check_socket(loaded.settings)
     _check_mount_point(loaded)
     return replace(loaded, settings=_with_tls_files(loaded))
@@ -188,12 +190,14 @@ def _texts(given: Given) -> dict[str, object]:
             texts[setting] = True if value else None
         else:
             texts[setting] = None if value is None else str(value)
-    quantity = given.get("quantity")
-    if isinstance(quantity, int) and quantity <= 0:
+    if _quantity(given) <= 0:
         texts["quantity"] = None
-        if quantity < 0:
-            complain(f"Resource quantity ignored because negative values ({quantity}) are meaningless")
     return texts
+
+
+def _quantity(given: Given) -> int:
+    quantity = given.get("quantity")
+    return quantity if isinstance(quantity, int) else 1
 
 
 def _bad_file(error: InvalidSetting) -> Told:
