@@ -40,6 +40,7 @@ from ..transport.addresses import prepare_directory
 from ..transport.errors import HoldfastError, Unreachable
 from ..transport.sockets import Router, raise_descriptor_limit
 
+ENDING = 6.0  # seconds; the incubator gives its children 5 to end
 LOG_LIMIT = 1 << 20  # bytes; a longer log is set aside (one old one is kept) when a daemon starts
 
 
@@ -98,6 +99,18 @@ def lock_directory(path: str) -> int:
     return descriptor
 
 
+def lock_when_ended(plan: Plan) -> int:
+    """As ``lock_directory``; a daemon that is just ending (its socket is gone already) is given a moment."""
+    until = time.monotonic() + ENDING
+    while True:
+        try:
+            return lock_directory(plan.directory)
+        except Unreachable:
+            if os.path.lexists(plan.socket) or time.monotonic() > until:
+                raise
+        time.sleep(0.01)
+
+
 def _who_holds_on(path: str) -> str:
     notes = []
     for name in sorted(os.listdir(path)):
@@ -131,7 +144,7 @@ def serve(plan: Plan, *, ready: Callable[[], None]) -> int:
     """
     log.configure("daemon", verbose=plan.verbose)
     prepare_directory(plan.directory)
-    right = lock_directory(plan.directory)
+    right = lock_when_ended(plan)
     clear_leftovers(plan.directory)
     spec = ChildSpec("locker", locker_main, (Inherited(right), plan.directory, plan.verbose))
     children = Children(spec, preload=["holdfast.actors.preload"])
