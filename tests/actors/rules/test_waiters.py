@@ -48,6 +48,7 @@ def test_nothing_is_left_when_all_have_gone_in_any_order(order: list[int]) -> No
     for number in order:
         waiters.remove(waiters.all[Owner(bytes([number]))])
     assert not waiters
+    assert waiters.groups == 0
     assert not waiters._kin
     assert not waiters._root.groups
     assert not waiters._root.below
