@@ -28,6 +28,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ..actors import log
@@ -167,7 +168,8 @@ def serve(plan: Plan, *, ready: Callable[[], None]) -> int:
 
 
 def _listen_to_signals() -> int:
-    """Let TERM and INT come as bytes from a descriptor."""
+    """Let TERM and INT come as bytes from a descriptor, whatever whoever started us had blocked."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     reading, writing = socket.socketpair()
     for end in (reading, writing):
         end.setblocking(False)
@@ -202,13 +204,13 @@ def _detach(plan: Plan) -> None:
 def main(words: Sequence[str]) -> int:
     """Run as a process of its own, as ``words`` say."""
     plan = plan_from_words(words)
-
     starter = os.dup(plan.ready) if plan.ready >= 0 else os.open(os.devnull, os.O_WRONLY)
     if plan.ready > 2:
         os.close(plan.ready)
 
     def answer(sentence: str) -> None:
-        os.write(starter, f"{sentence}\n".encode(errors="surrogateescape"))
+        with suppress(BrokenPipeError):  # whoever started us is gone; others will come
+            os.write(starter, f"{sentence}\n".encode(errors="surrogateescape"))
         os.close(starter)
 
     try:
