@@ -36,6 +36,7 @@ ONLY_IMPORTERS = {  # of what is not ours; nothing else is imported from outside
     "msgpack": ["transport.wire"],
     "fuse": ["vfs.mount"],
     "click": ["cli"],
+    "pytest": ["testing"],  # a fixture, where pytest is installed
 }
 PURE = ["actors.rules", "transport.messages", "transport.names", "transport.errors", "transport.wire"]
 PURE += ["transport.session", "vfs.tree", "cli.exits"]

@@ -42,7 +42,7 @@ def stop_daemon(settings: Settings, environ: Mapping[str, str], *, now: bool) ->
     if wire is None:
         raise Unreachable(f"no daemon is running at {place.socket}")
     try:
-        pid = _pid_behind(wire.fileno())
+        pid = pid_behind(wire.fileno())
         process = os.pidfd_open(pid)
         try:
             _ask(wire, identity.hello(os.urandom(ID_SIZE), environ), now=now)
@@ -75,7 +75,7 @@ def _hear(wire: Wire) -> Message:
     return message
 
 
-def _pid_behind(descriptor: int) -> int:
+def pid_behind(descriptor: int) -> int:
     """The process that listens at the other end of a UNIX socket (man 7 unix, SO_PEERCRED)."""
     with socket.socket(fileno=os.dup(descriptor)) as connected:
         pid, _, _ = struct.unpack("3i", connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
