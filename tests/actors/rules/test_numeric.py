@@ -89,3 +89,20 @@ def test_a_nested_request_waits_for_units_of_strangers() -> None:
     take(some, D, 2)
     assert take(some, B, 4, A) == "Queued"
     assert told(some.leave(D, 2.0)) == [(B, "Granted")]
+
+
+def test_a_deadlock_is_found_through_nested_units() -> None:
+    some = line("units[5]")
+    take(some, A, 2)
+    take(some, B, 1, A)
+    take(some, D, 3)
+    assert take(some, C, 3, A, B) == "Queued"
+    assert take(some, E, 4, D) == "DEADLOCK"
+
+
+def test_who_claims_only_the_inner_one_of_two_ancestors_may_wait_for_the_outer_one() -> None:
+    some = line("units[5]")
+    take(some, A, 2)
+    take(some, B, 1, A)
+    take(some, D, 2)
+    assert take(some, C, 4, B) == "Queued"
