@@ -60,3 +60,11 @@ def test_a_path_that_is_not_below_the_root_has_no_meaning(path: str) -> None:
     assert isinstance(answer, Refused)
     assert answer.why is Refusal.INVALID
     assert path in answer.sentence
+
+
+def test_an_ancestor_at_a_node_whose_name_begins_alike_does_not_stand_for_the_holder() -> None:
+    some = line("/a")
+    some.ask(A, ask("/a/b"), 1.0)
+    some.ask(B, ask("/a/bb"), 1.0)
+    assert told(some.ask(C, ask("/a/bb"), 2.0, inside=[A])) == [(C, "Queued")]
+    assert some.blockers(C) == [B]
