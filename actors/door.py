@@ -204,16 +204,18 @@ class Door:
         if candidate is not None:
             candidate.peer.candidates.remove(candidate)
 
-    def late(self, now: float) -> list[int]:
-        """Descriptors of the connections that did not introduce themselves in time; they are to be shut."""
-        overdue = []
-        while self._strangers and next(iter(self._strangers.values())).expires_at <= now:
-            peer = next(iter(self._strangers.values()))
-            self._forget(peer)
-            peer.stage = Stage.SHUT
-            self.counts["no Hello or Echo in time"] += 1
-            overdue.append(peer.fd)
-        return overdue
+    def late(self, now: float) -> int | None:
+        """The descriptor of a connection that did not introduce itself in time; it is to be shut.
+
+        One at a time: while it is shut, others may go and their descriptors come again with somebody else.
+        """
+        peer = next(iter(self._strangers.values()), None)
+        if peer is None or peer.expires_at > now:
+            return None
+        self._forget(peer)
+        peer.stage = Stage.SHUT
+        self.counts["no Hello or Echo in time"] += 1
+        return peer.fd
 
     def wakes_at(self) -> float | None:
         """When ``late`` may have something to say."""

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .children import Children
 
 BATCH = 256  # messages taken in before timers and disconnects have their turn again
+NAP = 3600.0  # seconds to sleep at most; a wait may be longer than what poll can count
 RETRY = 0.05  # seconds until a parent that did not read its pipe is tried again
 FAILED = 70  # exit code EX_SOFTWARE
 UNEXPECTED = Fault("this message is not for this process; nothing was done")
@@ -197,6 +198,7 @@ class Process:
         self.carry_out(effects)
         if self._pipe is not None and self._pipe.wants_to_send:
             self._pipe.flush()
+        self._tell_listening()
 
     def _patience(self) -> int | None:
         """Milliseconds until somebody wants to be woken; rounded up, so that it is not too early then."""
@@ -204,10 +206,9 @@ class Process:
         wakes = [at for at in (sleeper.wakes_at() for sleeper in sleepers) if at is not None]
         if self._pipe is not None and self._pipe.wants_to_send:
             wakes.append(time.monotonic() + RETRY)
-        return None if not wakes else max(0, int((min(wakes) - time.monotonic()) * 1000) + 1)
+        return None if not wakes else max(0, int(min(NAP, min(wakes) - time.monotonic()) * 1000) + 1)
 
     def _take_changes(self, changes: Sequence[Change], now: float, effects: list[Effect]) -> None:
-        self._tell_listening()
         for change in changes:
             session = self._door.went(change.fd)
             if session is not None:
@@ -276,10 +277,8 @@ class Process:
         at = self._actor.wakes_at()
         if at is not None and at <= now:
             effects += self._actor.tick(now)
-        at = self._door.wakes_at()
-        if at is not None and at <= now:
-            for fd in self._door.late(now):
-                self._take_changes(self._router.shut(fd, self._door.peers), now, effects)
+        while (fd := self._door.late(now)) is not None:
+            self._take_changes(self._router.shut(fd, self._door.peers), now, effects)
         if self._children is not None:
             self._children.kill_late(now)
 

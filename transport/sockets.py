@@ -26,7 +26,9 @@ import os
 import resource
 import socket
 import stat
+import time
 from collections.abc import Container
+from contextlib import suppress
 from typing import NamedTuple
 
 import zmq
@@ -39,7 +41,7 @@ FRAME_LIMIT = 65536  # bytes
 HANDSHAKE = 5000  # ms
 LAST_WORDS = 1000  # ms that an ending actor gives its last answers
 QUEUE = 64  # messages in each direction for one peer
-_ROOM = 64  # descriptors kept free, at least
+LOOK_AGAIN = 0.2  # seconds until a router that accepts nobody counts its descriptors again
 
 _WATCHED = zmq.Event.ACCEPTED | zmq.Event.DISCONNECTED
 
@@ -102,7 +104,7 @@ def _bind(path: str, backlog: int) -> socket.socket:
         listener.bind(path)
     except OSError as error:
         listener.close()
-        raise Unreachable(f"cannot listen at {path}: {os.strerror(error.errno or 0)}") from error
+        raise Unreachable(f"cannot listen at {path}: {error.strerror or error}") from error
     finally:
         os.umask(before)
     listener.listen(backlog)
@@ -137,9 +139,11 @@ class Router:
     def __init__(self, path: str, *, limit: int) -> None:
         self._path = path
         self._limit = limit
-        self._room = max(_ROOM, min(1024, limit // 4))
+        self._room = min(1024, limit // 3)  # descriptors kept free
         self._backlog = min(BACKLOG, self._room // 2)
         self._listener = listen_unix(path, self._backlog)
+        self._ours = os.lstat(path)
+        self._look_at = 0.0
         self._listening = False
         self._closed = False
         self._context = zmq.Context(1)
@@ -182,10 +186,23 @@ class Router:
         Args:
             timeout: milliseconds at most; None: as long as it takes.
         """
+        if not self._listening and not self._closed:
+            timeout = self._look_again(timeout)
         ready = dict(self._poller.poll(timeout))
         changes = ready.pop(self._monitor, 0) != 0
         messages = ready.pop(self._socket, 0) != 0
         return Ready(changes, messages, frozenset(fd for fd in ready if isinstance(fd, int)))
+
+    def _look_again(self, timeout: int | None) -> int | None:
+        """Listen again if there is room now; else be back in ``LOOK_AGAIN``: descriptors come free in many ways."""
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._look_at = now + LOOK_AGAIN
+            if len(os.listdir("/proc/self/fd")) <= self._limit - 2 * self._room:
+                self.listen()
+                return timeout
+        patience = int(LOOK_AGAIN * 1000)
+        return patience if timeout is None else min(timeout, patience)
 
     @property
     def listening(self) -> bool:
@@ -203,13 +220,17 @@ class Router:
         """Accept nobody until ``listen``; whoever connects waits in the kernel's queue.
 
         Not by ``unbind``: libzmq ends all connections that came by that listener. Another socket takes the old one's
-        place, and is not given to libzmq before ``listen``; the old one stays, and nobody finds it any more.
+        place, and is not given to libzmq before ``listen``; the old one stays, and nobody finds it any more. There is
+        no moment without a socket at the path: who found none would start another daemon.
         """
         if self._listening:
             self._listening = False
             self._listener.close()
-            os.unlink(self._path)
-            self._listener = _bind(self._path, self._backlog)
+            aside = self._path + "~"
+            _clear(aside)
+            self._listener = _bind(aside, self._backlog)
+            os.rename(aside, self._path)
+            self._ours = os.lstat(self._path)
 
     def stop_listening(self) -> None:
         """Take the socket's name away: nobody finds it any more. Connections that stand go on."""
@@ -217,12 +238,12 @@ class Router:
             self._closed = True
             self._listening = False
             self._listener.close()
-            if os.path.exists(self._path):
-                os.unlink(self._path)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.lstat(self._path), self._ours):  # not what somebody else has put there
+                    os.unlink(self._path)
 
     def changes(self) -> list[Change]:
-        """Who came and who went since the last call, in order. Pauses and resumes listening as descriptors run
-        out."""
+        """Who came and who went since the last call, in order. Pauses when descriptors run out."""
         found: list[Change] = []
         while True:
             try:
@@ -230,16 +251,11 @@ class Router:
             except zmq.Again:
                 break
             found.append(Change(int(event["value"]), event["event"] == zmq.Event.ACCEPTED))
-        if found:
-            self._watch_descriptors(found)
+        if any(change.came and change.fd >= self._limit - self._room for change in found):
+            self.pause()
+        elif any(not change.came for change in found):
+            self._look_at = 0.0
         return found
-
-    def _watch_descriptors(self, changes: list[Change]) -> None:
-        if self._listening:
-            if any(change.came and change.fd >= self._limit - self._room for change in changes):
-                self.pause()
-        elif not self._closed and len(os.listdir("/proc/self/fd")) <= self._limit - 2 * self._room:
-            self.listen()
 
     def receive(self, known: Container[bytes]) -> tuple[bytes, bytes | Arrival] | None:
         """The next message, without waiting.
@@ -298,17 +314,15 @@ class Router:
             The changes that were read meanwhile; the caller must take them in.
         """
         try:
-            copy = socket.socket(fileno=os.dup(descriptor))
+            copy = os.dup(descriptor)
         except OSError:
             return self.changes()  # closed already
-        with copy:
+        try:
             changes = self.changes()
             if descriptor in alive and all(change.fd != descriptor for change in changes):
-                try:
-                    copy.shutdown(socket.SHUT_RDWR)
-                except OSError as error:
-                    if error.errno != errno.ENOTCONN:
-                        raise
+                _shut(copy)
+        finally:
+            os.close(copy)
         return changes
 
     def close(self) -> None:
@@ -318,6 +332,18 @@ class Router:
         self._monitor.close(0)
         self._socket.close(LAST_WORDS)
         self._context.term()
+
+
+def _shut(descriptor: int) -> None:
+    """End a connection in both directions; one that ended already stays as it is."""
+    connection = socket.socket(fileno=descriptor)
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError as error:
+        if error.errno != errno.ENOTCONN:
+            raise
+    finally:
+        connection.detach()
 
 
 def _credentials(message: zmq.Frame) -> tuple[int, int] | None:
