@@ -6,7 +6,7 @@ places kept for parked sessions, and the life of the locker itself, which is one
 ============= ===================================== ==================================================================
 state         how it gets there                     Acquire and Release are
 ============= ===================================== ==================================================================
-UNASSIGNED    started; told ``Leave``               answered ``Gone``
+UNASSIGNED    started; told ``Leave``; at the end   answered ``Gone``
 SERVING       ``Assign``; told ``Stay``             served, if they name our epoch
 RETIRING      idle for its time: says ``Retiring``  kept in their order until the parent answers
 ORPHANED      the parent is gone while it is held   Acquire is refused, Release is served; ends with the last holder
@@ -18,10 +18,8 @@ the same verb.
 
 from __future__ import annotations
 
-import heapq
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 
 from ..transport.errors import InvalidName
@@ -48,6 +46,7 @@ from ..transport.messages import (
 )
 from ..transport.names import parse
 from ..transport.wire import Message
+from .alarms import Alarms
 from .door import Session
 from .log import event
 from .process import PARENT, UNEXPECTED, Effect, Finish, Unlisten
@@ -70,22 +69,6 @@ class State(Enum):
     ORPHANED = "orphaned"
 
 
-@dataclass(slots=True)
-class _Place:
-    """Kept for a parked session until it is here."""
-
-    until: float
-    answer: Message  # the latest; told when the session comes
-
-
-@dataclass(frozen=True, slots=True)
-class _Limit:
-    """The end of somebody's wait."""
-
-    at: float
-    given: float  # seconds that the client said
-
-
 class Locker:
     """The specific part of a locker process.
 
@@ -102,9 +85,10 @@ class Locker:
         self._name = ""
         self._line: Line | None = None
         self._sessions: dict[Owner, Session] = {}  # those that asked and are still connected
-        self._places: dict[Owner, _Place] = {}  # kept for sessions that are not here yet
-        self._limits: dict[Owner, _Limit] = {}  # of those who wait
-        self._alarms: list[tuple[float, Owner]] = []  # a heap; what matches neither a place nor a limit is stale
+        self._places: dict[Owner, Message] = {}  # kept for sessions that are not here yet: what they will be told
+        self._graces: Alarms[Owner] = Alarms()  # the end of each place
+        self._given: dict[Owner, float] = {}  # who waits only for so many seconds
+        self._limits: Alarms[Owner] = Alarms()  # the end of each such wait
         self._kept: list[tuple[Session, Message]] = []  # what came while RETIRING
         self._idle = 0.0
         self._idle_at: float | None = None
@@ -131,13 +115,17 @@ class Locker:
 
     def _acquire(self, line: Line, owner: Owner, session: Session, ask: Acquire, now: float) -> list[Effect]:
         if owner in self._places:
-            return [(session, self._places.pop(owner).answer)]
-        if line.holder(owner) is not None or line.waiting(owner):
+            self._graces.cancel(owner)
+            return [(session, self._places.pop(owner))]
+        if _in_line(line, owner):
             return [(session, Fault("a second Acquire before the first has ended; nothing was done"))]
         fault = self._meaningless(ask)
         if fault:
             return [(session, Refused(Refusal.INVALID, fault))]
-        answers = line.ask(owner, ask, now, inside=self._inside(line, session) if ask.nest else ())
+        return self._ask(line, owner, ask, now, inside=self._inside(line, session) if ask.nest else ())
+
+    def _ask(self, line: Line, owner: Owner, ask: Acquire, now: float, inside: Sequence[Owner] = ()) -> list[Effect]:
+        answers = line.ask(owner, ask, now, inside=inside)
         if ask.timeout > 0 and line.waiting(owner):
             self._limit(owner, ask.timeout, now)
         return self._tell(answers)
@@ -168,7 +156,7 @@ class Locker:
         return found
 
     def _release(self, line: Line, owner: Owner, message: Release, now: float) -> list[Effect]:
-        if line.holder(owner) is None and not line.waiting(owner):
+        if not _in_line(line, owner):
             return [(self._sessions[owner], Fault("released what it does not hold; nothing was done"))]
         released: list[Effect] = [(self._sessions[owner], Released())]
         return released + self._leave(line, owner, now, rolled_back=message.rolled_back)
@@ -182,15 +170,17 @@ class Locker:
         line = self._line
         if line is None:
             return []
-        effects: list[Effect] = []
-        if line.holder(owner) is not None or line.waiting(owner):
-            effects = self._leave(line, owner, now, rolled_back=True)
+        effects = self._leave(line, owner, now, rolled_back=True)
         self._look_idle(now)
         return effects
 
     def _leave(self, line: Line, owner: Owner, now: float, *, rolled_back: bool) -> list[Effect]:
-        self._limits.pop(owner, None)
+        """Let ``owner`` leave the line, if it is in it, and keep no place for it."""
         self._places.pop(owner, None)
+        self._graces.cancel(owner)
+        if not _in_line(line, owner):
+            return []
+        self._unlimit(owner)
         effects = self._tell(line.leave(owner, now, rolled_back=rolled_back))
         if self._state is State.ORPHANED and not line.holds:
             effects += self._end("the last holder has left")
@@ -200,11 +190,11 @@ class Locker:
         effects: list[Effect] = []
         for owner, answer in answers:
             if not isinstance(answer, Queued):
-                self._limits.pop(owner, None)  # also of one who is refused later, as a deadlock
+                self._unlimit(owner)  # also of one who is refused later, as a deadlock
             if isinstance(answer, Refused) and answer.why is Refusal.BUSY:
                 answer = Refused(Refusal.BUSY, f"{self._name} is not free: {self._held_by()}")
             if owner in self._places:
-                self._places[owner].answer = answer
+                self._places[owner] = answer
             elif owner in self._sessions:
                 effects.append((self._sessions[owner], answer))
         return effects
@@ -223,25 +213,30 @@ class Locker:
     # --- what time brings ------------------------------------------------------------------------------------------
 
     def _limit(self, owner: Owner, given: float, now: float) -> None:
-        self._limits[owner] = _Limit(now + given, given)
-        heapq.heappush(self._alarms, (now + given, owner))
+        self._given[owner] = given
+        self._limits.set(owner, now + given)
+
+    def _unlimit(self, owner: Owner) -> None:
+        if self._given.pop(owner, None) is not None:
+            self._limits.cancel(owner)
 
     def wakes_at(self) -> float | None:
         """The next end of a wait, of a place, or of our idle time; the next tick of a timestamp."""
-        instants = [self._idle_at, self._line.wakes_at() if self._line is not None else None]
-        if self._alarms:
-            instants.append(self._alarms[0][0])
+        instants = [self._idle_at, self._graces.wakes_at(), self._limits.wakes_at()]
+        if self._line is not None:
+            instants.append(self._line.wakes_at())
         return min((at for at in instants if at is not None), default=None)
 
     def tick(self, now: float) -> list[Effect]:
         """Do what is due."""
         effects: list[Effect] = []
         line = self._line
-        while self._alarms and self._alarms[0][0] <= now:
-            _, owner = heapq.heappop(self._alarms)
-            if line is not None:
-                effects += self._expire(line, owner, now)
         if line is not None:
+            while (owner := self._limits.due(now)) is not None:
+                effects += self._time_out(line, owner, now)
+            while (owner := self._graces.due(now)) is not None:
+                effects += self._leave(line, owner, now, rolled_back=True)
+                self._look_idle(now)
             at = line.wakes_at()
             if at is not None and at <= now:
                 effects += self._tell(line.wake(now))
@@ -249,20 +244,10 @@ class Locker:
             effects += self._retire(now)
         return effects
 
-    def _expire(self, line: Line, owner: Owner, now: float) -> list[Effect]:
-        limit, place = self._limits.get(owner), self._places.get(owner)
-        if place is not None and place.until <= now:
-            del self._places[owner]
-            in_line = line.holder(owner) is not None or line.waiting(owner)
-            effects = self._leave(line, owner, now, rolled_back=True) if in_line else []
-            self._look_idle(now)
-            return effects
-        if limit is None or limit.at > now:
-            return []
-        sentence = f"{self._name} was not granted within {limit.given:g} s: {self._held_by()}"
-        session = self._sessions.get(owner)
-        refused: list[Effect] = [(session, Refused(Refusal.TIMED_OUT, sentence))] if session is not None else []
-        return refused + self._leave(line, owner, now, rolled_back=True)
+    def _time_out(self, line: Line, owner: Owner, now: float) -> list[Effect]:
+        sentence = f"{self._name} was not granted within {self._given[owner]:g} s: {self._held_by()}"
+        refused = self._tell([(owner, Refused(Refusal.TIMED_OUT, sentence))])
+        return refused + self._tell(line.leave(owner, now, rolled_back=True))
 
     # --- the life of the locker ------------------------------------------------------------------------------------
 
@@ -312,13 +297,14 @@ class Locker:
         if self._line is None or place.epoch != self._epoch:
             raise ValueError(f"a place for another epoch: {place.epoch}, not {self._epoch}")
         owner = Owner(place.session)
+        if owner in self._sessions:
+            return []  # it was faster than the pipe
         ask = Acquire(place.resource, place.epoch, place.mode, place.quantity, place.timeout, False)
         self._idle_at = None
-        self._places[owner] = _Place(now + GRACE, Queued(1))
-        heapq.heappush(self._alarms, (now + GRACE, owner))
-        if place.timeout > 0:
-            self._limit(owner, place.timeout, now)
-        return self._tell(self._line.ask(owner, ask, now))
+        fault = self._meaningless(ask)
+        self._places[owner] = Refused(Refusal.INVALID, fault)
+        self._graces.set(owner, now + GRACE)
+        return [] if fault else self._ask(self._line, owner, ask, now)
 
     def _serve_kept(self, now: float) -> list[Effect]:
         kept, self._kept = self._kept, []
@@ -329,34 +315,37 @@ class Locker:
         gone: list[Effect] = [(session, Gone()) for session, _ in self._kept]
         self._kept.clear()
         self._sessions.clear()
-        self._line = None
+        self._line = self._idle_at = None
         self._state = State.UNASSIGNED
         return gone
 
     def orphaned(self, now: float) -> list[Effect]:
         """The incubator is gone: whoever holds keeps what it holds, everybody else is answered."""
         line = self._line
-        for owner in list(self._places):
-            self._leave_quietly(owner, now)
+        effects = [] if line is None else self._turn_away(line, now)
         if line is None or not line.holds:
-            return self._dismiss_all(Cause.STOPPED, Refusal.STOPPING, LEFT_ALONE) + self._end("the incubator is gone")
-        effects: list[Effect] = [Unlisten()]
+            return effects + self._end("the incubator is gone")
         self._idle_at = None
-        for waiter in reversed(list(line.waiters)):
-            owner = waiter.owner
-            effects.append((self._sessions[owner], Refused(Refusal.STOPPING, LEFT_ALONE)))
-            self._leave_quietly(owner, now)
         self._state = State.ORPHANED
         self._note(f"process {os.getpid()} still serves {self._name}, {self._held_by()}")
         event("HFD030W", resource=self._name)
-        return effects
+        return [Unlisten(), *effects]
 
-    def _leave_quietly(self, owner: Owner, now: float) -> None:
-        """Take somebody out of the line of a daemon that is gone; whoever could get in instead leaves next."""
-        assert self._line is not None
-        self._limits.pop(owner, None)
-        self._places.pop(owner, None)
-        self._line.leave(owner, now, rolled_back=True)
+    def _turn_away(self, line: Line, now: float) -> list[Effect]:
+        """Refuse all who wait and are not here yet; who gets in because another one leaves, leaves next."""
+        waiting = [waiter.owner for waiter in reversed(list(line.waiters))]
+        effects: list[Effect] = [
+            (self._sessions[owner], Refused(Refusal.STOPPING, LEFT_ALONE))
+            for owner in waiting
+            if owner not in self._places
+        ]
+        for owner in (*waiting, *list(self._places)):
+            self._places.pop(owner, None)
+            self._graces.cancel(owner)
+            self._unlimit(owner)
+            if _in_line(line, owner):
+                line.leave(owner, now, rolled_back=True)
+        return effects
 
     def _dismiss_all(self, cause: Cause, why: Refusal, sentence: str) -> list[Effect]:
         holders = set(self._holders())
@@ -366,16 +355,19 @@ class Locker:
                 effects.append((session, Lost(cause, sentence)))
             elif self._line is not None and self._line.waiting(owner):
                 effects.append((session, Refused(why, sentence)))
-        return effects + [(session, Gone()) for session, _ in self._kept]
+        return effects
 
     def _end(self, reason: str) -> list[Effect]:
-        return [Unlisten(), (PARENT, Ended(reason)), Finish(reason)]
+        return [*self._vacate(), Unlisten(), (PARENT, Ended(reason)), Finish(reason)]
 
     def failed(self) -> list[Effect]:
         """We raised: holders lose, waiters are refused."""
-        return self._dismiss_all(
-            Cause.FAILED, Refusal.LOCKER_DIED, f"the locker of {self._name} failed; please report it"
-        )
+        sentence = f"the locker of {self._name} failed; please report it"
+        return self._dismiss_all(Cause.FAILED, Refusal.LOCKER_DIED, sentence) + self._vacate()
+
+
+def _in_line(line: Line, owner: Owner) -> bool:
+    return line.holder(owner) is not None or line.waiting(owner)
 
 
 def _describe(session: Session | None) -> str:
