@@ -106,7 +106,7 @@ def test_a_test_may_end_it(number: int) -> None:
 
 
 def test_one_that_does_not_answer_is_killed_and_complained_about(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("holdfast.transport.control.PATIENCE", 0.01)
+    monkeypatch.setattr("holdfast.transport.zmtp.PATIENCE", 1)
     with pytest.raises(Unreachable), daemon() as started:
         os.kill(started.pid, signal.SIGSTOP)
     wait_dead(started.pid)
