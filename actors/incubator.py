@@ -6,9 +6,11 @@ It decides; ``process.py`` carries out. What it knows:
 * ``table``: resource -> the locker that serves it, in which epoch. There are never two lockers for one name: a name
   is taken out *before* its locker is told ``Leave``.
 * ``pool``: started lockers without a resource, so that a new resource costs a message and not a process start.
-* ``parked``: requests with create=no for a name that nobody has created yet. When it is created they go to its locker
-  in their order.
-* ``dead``: names whose locker died with them. Until recovery exists they are refused: safety before liveness.
+* ``wanted``: names that wait for a started locker.
+* ``requests``: who waits for such a name, and who is *parked*: asked with create=no for a name that nobody has created
+  yet. When it is created all go to its locker in their order.
+* ``dead``: names whose locker died with them. Until recovery exists they are refused: safety before liveness. The
+  daemon does not end for idleness while there are any, for the next one would know nothing of them.
 
 The daemon's life is one state at a time: RUNNING, then perhaps QUIESCING (serve on, end when idle), then ENDING
 (nobody new, children end in the reverse order of their start, 5 s, then SIGKILL).
@@ -16,10 +18,9 @@ The daemon's life is one state at a time: RUNNING, then perhaps QUIESCING (serve
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from itertools import count
 from signal import SIGTERM
@@ -50,9 +51,11 @@ from ..transport.wire import Message
 from .door import Session
 from .log import event
 from .process import UNEXPECTED, Effect, Finish, KillChild, StartChild, Unlisten
+from .requests import Request, Requests
 from .rules.kinds import resource_from_name
 
 LATELY = 1.0  # seconds after it was named to somebody in which a locker does not retire
+WELCOME = 2.0  # seconds that a new daemon waits for its first client, at least
 QUIESCE = 0.1  # seconds of lifespan once the daemon ends when idle
 STOP_LIMIT = 5.0  # seconds for children to end before they are killed
 RESTARTS = 5  # spare lockers that may die …
@@ -68,27 +71,13 @@ class Life(Enum):
     ENDING = "ending"
 
 
-@dataclass(eq=False, slots=True)
-class _Request:
-    """Somebody who wants to know where a resource is."""
-
-    session: Session
-    ask: Locate
-    expires_at: float | None  # the end of its whole wait
-
-    def left(self, now: float) -> float:
-        """Seconds that are left of the wait."""
-        return self.ask.timeout if self.expires_at is None else max(0.001, self.expires_at - now)
-
-
 @dataclass(slots=True)
 class _Entry:
-    """A resource that exists, or is about to."""
+    """A resource that exists."""
 
-    child: int | None = None  # None until a locker is free for it
-    epoch: int = 0
-    named_at: float = 0.0
-    coming: list[_Request] = field(default_factory=list)  # who waits for that, the creator first
+    child: int
+    epoch: int
+    named_at: float
 
 
 class Incubator:
@@ -115,25 +104,25 @@ class Incubator:
         self._life = Life.RUNNING
         self._table: dict[str, _Entry] = {}
         self._dead: dict[str, str] = {}  # resource -> why it is refused
-        self._parked: dict[str, list[_Request]] = {}
-        self._requests: dict[Session, _Request] = {}  # everybody who waits for an answer of ours
-        self._alarms: list[tuple[float, int, _Request]] = []  # a heap; who is no longer in ``_requests`` is stale
+        self._requests = Requests()  # everybody who waits for an answer of ours
         self._clients: set[Session] = set()
         self._numbers = count(1)  # of children
-        self._addresses: dict[int, str] = {}  # of the children that live, in the order of their start; "" until ready
+        self._addresses: dict[int, str] = {}  # of the children that live, in the order of their start
+        self._starting: set[int] = set()  # children that are not ready yet
         self._serves: dict[int, str] = {}  # child -> resource
         self._pool: deque[int] = deque()
-        self._wanted: deque[str] = deque()  # resources that wait for a free locker
+        self._wanted: dict[str, None] = {}  # resources that wait for a free locker, in the order of their creation
         self._told_to_end: set[int] = set()
         self._deaths: deque[float] = deque(maxlen=RESTARTS)  # of spare lockers
         self._can_start = True
         self._last_epoch = 0
         self._idle_at: float | None = None
         self._kill_at: float | None = None
-        self._tie_breaker = count()
 
     def open(self, now: float) -> list[Effect]:
-        """The daemon begins: fill the pool, start the clock."""
+        """The daemon begins: fill the pool, start the clock; whoever started it needs a moment to come."""
+        if self._lifespan >= 0:
+            self._idle_at = now + max(self._lifespan, WELCOME)
         return self._settle([], now)
 
     # --- what clients say ------------------------------------------------------------------------------------------
@@ -163,32 +152,25 @@ class Incubator:
         if key in self._dead:
             return [(session, Refused(Refusal.LOCKER_DIED, self._dead[key]))]
         entry = self._table.get(key)
-        if entry is not None and entry.child is not None:
+        if entry is not None:
             entry.named_at = now
             return [(session, Located(self._addresses[entry.child], entry.epoch))]
-        if entry is None and not ask.create:
-            return self._park(key, session, ask, now)
-        request = self._expect(session, ask, now)
-        if entry is not None:
-            entry.coming.append(request)
-            return []
-        self._table[key] = _Entry(coming=[request])
-        self._wanted.append(key)
-        return self._serve_wanted(now)
+        request = self._requests.add(key, session, ask, now)
+        if ask.create:
+            self._wanted.setdefault(key)
+        return self._serve_wanted(now) if key in self._wanted else self._park(request)
 
-    def _park(self, key: str, session: Session, ask: Locate, now: float) -> list[Effect]:
+    def _park(self, request: Request) -> list[Effect]:
+        """Nobody creates the resource (any more); let who would not do it itself wait for somebody who does."""
+        ask = request.ask
         if ask.timeout == 0:
+            self._requests.withdraw(request.session)
             sentence = f"{ask.resource} does not exist, and you asked neither to create it nor to wait for it"
-            return [(session, Refused(Refusal.NO_SUCH_RESOURCE, sentence))]
-        self._parked.setdefault(key, []).append(self._expect(session, ask, now))
-        return [(session, Parked())]
-
-    def _expect(self, session: Session, ask: Locate, now: float) -> _Request:
-        request = _Request(session, ask, now + ask.timeout if ask.timeout > 0 else None)
-        self._requests[session] = request
-        if request.expires_at is not None:
-            heapq.heappush(self._alarms, (request.expires_at, next(self._tie_breaker), request))
-        return request
+            return [(request.session, Refused(Refusal.NO_SUCH_RESOURCE, sentence))]
+        if request.parked:
+            return []
+        request.parked = True
+        return [(request.session, Parked())]
 
     def _stop(self, session: Session, message: Stop, now: float) -> list[Effect]:
         if session.who.uid not in (0, self._uid):
@@ -200,50 +182,38 @@ class Incubator:
     def left(self, session: Session, now: float) -> list[Effect]:
         """A client is gone."""
         self._clients.discard(session)
-        self._withdraw(session)
-        return self._settle([], now)
+        return self._settle(self._withdraw(session), now)
 
-    def _withdraw(self, session: Session) -> None:
-        """Nobody waits for this answer any more."""
-        request = self._requests.pop(session, None)
-        if request is None:
-            return
-        key = parse(request.ask.resource).locker
-        for waiting in (self._parked.get(key, []), self._table[key].coming if key in self._table else []):
-            if request in waiting:
-                waiting.remove(request)
-        if not self._parked.get(key, True):
-            del self._parked[key]
+    def _withdraw(self, session: Session) -> list[Effect]:
+        """Nobody waits for this answer any more. If it was the last who would create the resource, nobody does."""
+        request = self._requests.withdraw(session)
+        if request is None or request.key not in self._wanted or self._requests.creator(request.key) is not None:
+            return []
+        del self._wanted[request.key]
+        return [effect for other in self._requests.queue(request.key) for effect in self._park(other)]
 
     # --- resources and lockers -------------------------------------------------------------------------------------
 
     def _serve_wanted(self, now: float) -> list[Effect]:
         effects: list[Effect] = []
         while self._wanted and self._pool:
-            key = self._wanted.popleft()
-            if self._table[key].coming:
-                effects += self._assign(key, self._pool.popleft(), now)
-            else:
-                del self._table[key]  # everybody who wanted it has left
+            key = next(iter(self._wanted))
+            del self._wanted[key]
+            effects += self._assign(key, self._pool.popleft(), now)
         return effects
 
     def _assign(self, key: str, child: int, now: float) -> list[Effect]:
-        entry = self._table[key]
-        creator = entry.coming[0].ask
-        self._last_epoch = max(self._last_epoch + 1, self._clock())
-        entry.child, entry.epoch, entry.named_at = child, self._last_epoch, now
+        epoch = self._last_epoch = max(self._last_epoch + 1, self._clock())
+        self._table[key] = _Entry(child, epoch, now)
         self._serves[child] = key
-        effects: list[Effect] = [(child, Assign(key, entry.epoch, creator.idle, creator.order))]
+        coming = self._requests.take(key)
+        creator = coming[0].ask
+        effects: list[Effect] = [(child, Assign(key, epoch, creator.idle, creator.order))]
         if self._life is Life.QUIESCING:
             effects.append((child, Quiesce()))
-        parked = self._parked.pop(key, [])
-        coming, entry.coming = [entry.coming[0], *parked, *entry.coming[1:]], []
-        if parked:
-            effects += [(child, _place(request, entry.epoch, now)) for request in coming]
-        for request in coming:
-            del self._requests[request.session]
-            effects.append((request.session, Located(self._addresses[child], entry.epoch)))
-        return effects
+        if any(request.parked for request in coming):
+            effects += [(child, _place(request, epoch, now)) for request in coming]
+        return effects + [(request.session, Located(self._addresses[child], epoch)) for request in coming]
 
     def _settle(self, effects: list[Effect], now: float) -> list[Effect]:
         """What every event ends with: start the lockers that are needed, refuse what cannot be served, look at the
@@ -251,24 +221,21 @@ class Incubator:
         if self._life is Life.ENDING:
             return effects
         spare = self._pool_size if self._life is Life.RUNNING else 0
-        missing = spare + len(self._wanted) - len(self._pool) - self._starting()
+        missing = spare + len(self._wanted) - len(self._pool) - len(self._starting)
         if self._may_start(now):
             for _ in range(missing):
                 number = next(self._numbers)
                 self._addresses[number] = ""
+                self._starting.add(number)
                 effects.append(StartChild(number))
-        elif self._wanted and not self._starting():
+        elif self._wanted and not self._starting:
             effects += self._refuse_wanted()
-        busy = self._table or self._parked or self._clients
+        busy = self._table or self._clients or (self._dead and self._life is Life.RUNNING)
         if busy or self._lifespan < 0:
             self._idle_at = None
         elif self._idle_at is None:
             self._idle_at = now + self._lifespan
         return effects
-
-    def _starting(self) -> int:
-        """How many lockers are started and not ready yet."""
-        return sum(not address for address in self._addresses.values())
 
     def _may_start(self, now: float) -> bool:
         """Restarts are bounded: lockers that keep dying before they served anybody are not started for ever."""
@@ -277,12 +244,12 @@ class Incubator:
 
     def _refuse_wanted(self) -> list[Effect]:
         effects: list[Effect] = []
-        while self._wanted:
-            key = self._wanted.popleft()
-            for request in self._table.pop(key).coming:
-                del self._requests[request.session]
-                sentence = f"no process can be started to serve {key}; the daemon's log says why"
-                effects.append((request.session, Refused(Refusal.EXHAUSTED, sentence)))
+        for key in list(self._wanted):
+            sentence = f"no process can be started to serve {key}; the daemon's log says why"
+            for request in self._requests.queue(key):
+                if request.ask.create:
+                    effects.append((request.session, Refused(Refusal.EXHAUSTED, sentence)))
+                    effects += self._withdraw(request.session)
         return effects
 
     # --- what children say -----------------------------------------------------------------------------------------
@@ -292,6 +259,7 @@ class Incubator:
         match message:
             case Ready():
                 self._addresses[number] = message.address
+                self._starting.discard(number)
                 if self._life is Life.ENDING:
                     return [(number, End())]
                 self._pool.append(number)
@@ -323,6 +291,7 @@ class Incubator:
     def child_died(self, number: int, now: float) -> list[Effect]:
         """A locker is gone, with its resource or without, or could not be started."""
         self._addresses.pop(number, None)
+        self._starting.discard(number)
         if number in self._pool:
             self._pool.remove(number)
         key = self._serves.pop(number, None)
@@ -331,15 +300,13 @@ class Incubator:
         if self._life is Life.ENDING:
             return [] if self._addresses else self._finish()
         if key is not None:
-            return self._settle(self._bury(key), now)
-        if not expected:
+            self._bury(key)
+        elif not expected:
             self._deaths.append(now)
             event("HFD021W", locker=number)
-            if not self._starting():
-                return self._settle(self._refuse_wanted(), now)
         return self._settle([], now)
 
-    def _bury(self, key: str) -> list[Effect]:
+    def _bury(self, key: str) -> None:
         """A locker died with its resource: nobody can know who still works under its lock."""
         event("HFD022E", resource=key)
         del self._table[key]
@@ -347,10 +314,6 @@ class Incubator:
             f"the process that served {key} died, and whoever held it may still be at work; "
             "stop the daemon (holdfast stop) when nobody is, to have it served again"
         )
-        parked = self._parked.pop(key, [])
-        for request in parked:
-            del self._requests[request.session]
-        return [(request.session, Refused(Refusal.LOCKER_DIED, self._dead[key])) for request in parked]
 
     def fork_server_died(self, now: float) -> list[Effect]:
         """Nothing new can start any more: end when idle."""
@@ -364,20 +327,19 @@ class Incubator:
 
     def wakes_at(self) -> float | None:
         """The end of somebody's wait, of our idle time, or of our patience with children."""
-        instants = [self._idle_at, self._kill_at, self._alarms[0][0] if self._alarms else None]
+        instants = [self._idle_at, self._kill_at, self._requests.wakes_at()]
         return min((at for at in instants if at is not None), default=None)
 
     def tick(self, now: float) -> list[Effect]:
         """Do what is due."""
         effects: list[Effect] = []
-        while self._alarms and self._alarms[0][0] <= now:
-            _, _, request = heapq.heappop(self._alarms)
-            if self._requests.get(request.session) is request:
-                self._withdraw(request.session)
-                sentence = f"{request.ask.resource} was not created within {request.ask.timeout:g} s"
-                effects.append((request.session, Refused(Refusal.TIMED_OUT, sentence)))
+        while (request := self._requests.due(now)) is not None:
+            sentence = f"{request.ask.resource} was not created within {request.ask.timeout:g} s"
+            effects.append((request.session, Refused(Refusal.TIMED_OUT, sentence)))
+            effects += self._withdraw(request.session)
         if self._kill_at is not None and self._kill_at <= now:
             self._kill_at = None
+            event("HFD023W", lockers=" ".join(map(str, self._addresses)))
             effects += [KillChild(number) for number in self._addresses]
         if self._idle_at is not None and self._idle_at <= now:
             return effects + self._end(now)
@@ -409,8 +371,7 @@ class Incubator:
         self._idle_at = None
         self._kill_at = now + STOP_LIMIT
         effects: list[Effect] = [Unlisten()]
-        effects += [(session, Refused(Refusal.STOPPING, STOPPED)) for session in self._requests]
-        self._requests.clear()
+        effects += [(session, Refused(Refusal.STOPPING, STOPPED)) for session in self._requests.clear()]
         effects += [(child, End()) for child in reversed(self._addresses)]
         return effects if self._addresses else effects + self._finish()
 
@@ -420,11 +381,10 @@ class Incubator:
 
     def failed(self) -> list[Effect]:
         """We raised: whoever waits for us is refused. Lockers see us go, and keep what is held."""
-        return [
-            (session, Refused(Refusal.STOPPING, "the daemon failed; please report it")) for session in self._requests
-        ]
+        refused = Refused(Refusal.STOPPING, "the daemon failed; please report it")
+        return [(session, refused) for session in self._requests.clear()]
 
 
-def _place(request: _Request, epoch: int, now: float) -> Place:
+def _place(request: Request, epoch: int, now: float) -> Place:
     ask = request.ask
     return Place(epoch, request.session.who.session, ask.resource, ask.mode, ask.quantity, request.left(now))
