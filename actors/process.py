@@ -31,7 +31,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from ..transport.errors import RemoteProtocolError
-from ..transport.messages import Fault
+from ..transport.messages import Fault, Released
 from ..transport.pipe import Pipe
 from ..transport.sockets import Arrival, Change, Router
 from ..transport.wire import Message, decode, encode
@@ -284,6 +284,8 @@ class Process:
 
     def carry_out(self, effects: list[Effect]) -> None:
         """Carry out, including what follows from an answer that could not be delivered."""
+        if len(effects) > 1:
+            _leave_out_the_implied(effects)
         for effect in effects:  # grows while it runs
             if isinstance(effect, tuple):
                 to, message = effect
@@ -322,3 +324,17 @@ class Process:
             event("HFD020E", error=error)
             parent: Parent = self._actor  # type: ignore[assignment]  # only a Parent starts children
             effects += parent.child_died(effect.number, time.monotonic())
+
+
+def _leave_out_the_implied(effects: list[Effect]) -> None:
+    """Leave out each ``Released`` that is followed by an answer to the same session: that one implies it.
+
+    A client that releases and asks again in one breath is woken once instead of twice, and waking is what costs most.
+    """
+    answered: set[Session] = set()
+    for index in range(len(effects) - 1, -1, -1):
+        effect = effects[index]
+        if isinstance(effect, tuple) and isinstance(effect[0], Session):
+            if effect[0] in answered and isinstance(effect[1], Released):
+                del effects[index]
+            answered.add(effect[0])
