@@ -40,6 +40,7 @@ BACKLOG = 4096  # connections that wait in the kernel while we do not accept
 FRAME_LIMIT = 65536  # bytes
 HANDSHAKE = 5000  # ms
 LAST_WORDS = 1000  # ms that an ending actor gives its last answers
+ROOM = 4096  # descriptors kept free at most: as many may come while we do something else
 QUEUE = 64  # messages in each direction for one peer
 LOOK_AGAIN = 0.2  # seconds until a router that accepts nobody counts its descriptors again
 
@@ -139,7 +140,7 @@ class Router:
     def __init__(self, path: str, *, limit: int) -> None:
         self._path = path
         self._limit = limit
-        self._room = min(1024, limit // 3)  # descriptors kept free
+        self._room = min(ROOM, limit // 3)  # descriptors kept free
         self._backlog = min(BACKLOG, self._room // 2)
         self._listener = listen_unix(path, self._backlog)
         self._ours = os.lstat(path)
@@ -198,7 +199,7 @@ class Router:
         now = time.monotonic()
         if now >= self._look_at:
             self._look_at = now + LOOK_AGAIN
-            if len(os.listdir("/proc/self/fd")) <= self._limit - 2 * self._room:
+            if _descriptors() <= self._limit - 2 * self._room:
                 self.listen()
                 return timeout
         patience = int(LOOK_AGAIN * 1000)
@@ -250,11 +251,12 @@ class Router:
                 event = parse_monitor_message(self._monitor.recv_multipart(zmq.NOBLOCK))
             except zmq.Again:
                 break
-            found.append(Change(int(event["value"]), event["event"] == zmq.Event.ACCEPTED))
-        if any(change.came and change.fd >= self._limit - self._room for change in found):
-            self.pause()
-        elif any(not change.came for change in found):
-            self._look_at = 0.0
+            change = Change(int(event["value"]), event["event"] == zmq.Event.ACCEPTED)
+            found.append(change)
+            if not change.came:
+                self._look_at = 0.0
+            elif change.fd >= self._limit - self._room:
+                self.pause()  # at once: there may be no end of newcomers
         return found
 
     def receive(self, known: Container[bytes]) -> tuple[bytes, bytes | Arrival] | None:
@@ -332,6 +334,14 @@ class Router:
         self._monitor.close(0)
         self._socket.close(LAST_WORDS)
         self._context.term()
+
+
+def _descriptors() -> float:
+    """How many are open; infinite if there is none left to look."""
+    try:
+        return len(os.listdir("/proc/self/fd"))
+    except OSError:
+        return float("inf")
 
 
 def _shut(descriptor: int) -> None:
