@@ -10,7 +10,6 @@ ROOMS = ("actors", "cli", "transport", "vfs")
 
 TESTED_ELSEWHERE = {
     "__main__.py": "one line; every test with a real process goes through it",
-    "actors/preload.py": "a list of imports; what it loads is seen in every child",
 }
 WITHOUT_A_SOURCE = {
     "transport/test_protocol_page.py": "compares docs/protocol.md with messages.py",

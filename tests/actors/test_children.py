@@ -1,0 +1,152 @@
+"""Real lockers, started by a real fork server: who is ready, who said what, who is dead."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+
+from holdfast.actors.children import PATIENCE, Children, ChildSpec, Inherited
+from holdfast.actors.locker_process import COMM
+from holdfast.actors.locker_process import main as locker_main
+from holdfast.transport.messages import End, Ended, Ready
+from holdfast.transport.wire import Message
+from support import LIMIT, alive, wait_dead
+
+pytestmark = pytest.mark.slow
+
+News = list[tuple[int, Message | None]]
+
+
+class Brood:
+    """Children in a directory of their own."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+        self.lock = os.open(directory, os.O_RDONLY)
+        spec = ChildSpec("locker", locker_main, (Inherited(self.lock), directory, False))
+        self.children = Children(spec, preload=["holdfast.actors.preload"])
+        self.heard: News = []
+        self.pids: set[int] = set()
+
+    def start(self, number: int) -> Ready:
+        self.children.start(number)
+        self.pids |= set(self.children.pids().values())
+        message = self.wait_for(number)
+        assert isinstance(message, Ready)
+        self.pids.add(message.parent)
+        return message
+
+    def wait_for(self, number: int) -> Message | None:
+        """What ``number`` says next; None: it died."""
+        while True:
+            for index, (who, message) in enumerate(self.heard):
+                if who == number:
+                    del self.heard[index]
+                    return message
+            assert select.select([self.children], [], [], LIMIT)[0], "no news"
+            self.heard += self.children.news()
+
+    def close(self) -> None:
+        for number in self.children.pids():
+            self.children.kill(number)
+        self.children.close()
+        for pid in self.pids:
+            wait_dead(pid)
+        os.close(self.lock)
+
+
+@pytest.fixture
+def brood() -> Iterator[Brood]:
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+        brood = Brood(directory)
+        yield brood
+        brood.close()
+
+
+def test_a_child_says_where_it_listens_and_who_forked_it(brood: Brood) -> None:
+    ready = brood.start(1)
+    assert ready.address == "locker-1.sock"
+    assert os.path.exists(f"{brood.directory}/{ready.address}")
+    assert brood.children.pids() == {1: ready.pid}
+    assert alive(ready.parent)
+    assert ready.parent != os.getpid()
+
+
+def test_children_share_one_fork_server(brood: Brood) -> None:
+    assert brood.start(1).parent == brood.start(2).parent
+
+
+def test_a_child_has_a_name_of_its_own_and_ignores_the_signals_of_its_group(brood: Brood) -> None:
+    pid = brood.start(1).pid
+    with open(f"/proc/{pid}/comm") as comm:
+        assert comm.read().strip() == COMM
+    with open(f"/proc/{pid}/status") as status:
+        [ignored] = [int(line.split()[1], 16) for line in status if line.startswith("SigIgn")]
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        assert ignored >> (number - 1) & 1
+
+
+def test_a_child_that_is_told_to_end_says_its_last_word_before_it_is_dead(brood: Brood) -> None:
+    pid = brood.start(1).pid
+    brood.children.send(1, End())
+    assert brood.wait_for(1) == Ended("told to end")
+    assert brood.wait_for(1) is None
+    assert not alive(pid)
+    assert brood.children.pids() == {}
+    assert not os.path.exists(f"{brood.directory}/locker-1.sock")
+
+
+def test_a_killed_child_is_dead_and_what_it_is_told_afterwards_is_dropped(brood: Brood) -> None:
+    brood.start(1)
+    brood.start(2)
+    brood.children.kill(1)
+    assert brood.wait_for(1) is None
+    brood.children.send(1, End())
+    brood.children.kill(1)
+    assert list(brood.children.pids()) == [2]
+
+
+def test_a_child_that_is_not_ready_in_time_is_killed(brood: Brood) -> None:
+    brood.children.start(1)
+    at = brood.children.wakes_at()
+    assert at is not None
+    brood.children.kill_late(at - PATIENCE)
+    brood.children.kill_late(at)
+    assert brood.children.wakes_at() is None
+    while brood.wait_for(1) is not None:  # it may have been ready just before
+        pass
+
+
+def test_a_child_that_is_ready_is_not_late(brood: Brood) -> None:
+    brood.start(1)
+    assert brood.children.wakes_at() is None
+
+
+def test_without_its_fork_server_children_live_on_and_no_new_one_is_started(brood: Brood) -> None:
+    ready = brood.start(1)
+    os.kill(ready.parent, signal.SIGKILL)
+    assert brood.wait_for(Children.FORK_SERVER) is None
+    assert alive(ready.pid)
+    with pytest.raises(ProcessLookupError, match="fork server"):
+        brood.children.start(2)
+    brood.children.send(1, End())
+    assert brood.wait_for(1) == Ended("told to end")
+    assert brood.wait_for(1) is None
+
+
+def test_a_dead_child_costs_no_descriptor(brood: Brood) -> None:
+    brood.start(1)
+
+    def come_and_go(number: int) -> int:
+        brood.start(number)
+        brood.children.kill(number)
+        assert brood.wait_for(number) is None
+        return len(os.listdir("/proc/self/fd"))
+
+    first = come_and_go(2)
+    assert [come_and_go(number) for number in (3, 4, 5)] == [first] * 3

@@ -1,0 +1,64 @@
+"""One event, one line, an id that means one thing."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from holdfast.actors.log import EVENTS, configure, event
+
+ACTORS = Path(__file__).resolve().parents[2] / "actors"
+
+
+@pytest.fixture
+def logger() -> Iterator[logging.Logger]:
+    logger = logging.getLogger("holdfast")
+    before = (logger.handlers[:], logger.propagate, logger.level)
+    yield logger
+    logger.handlers[:], logger.propagate = before[:2]
+    logger.setLevel(before[2])
+
+
+def test_an_event_is_one_line_with_its_id_its_sentence_and_its_facts(
+    logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure("daemon")
+    event("HFD001I", socket="/s", pid=7)
+    said = capsys.readouterr().err
+    assert said.endswith(f" daemon[{os.getpid()}] HFD001I the daemon listens  socket=/s  pid=7\n")
+    assert said.count("\n") == 1
+
+
+def test_being_configured_twice_does_not_log_twice(logger: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        configure("daemon")
+    event("HFD002I")
+    assert capsys.readouterr().err.count("HFD002I") == 1
+
+
+@pytest.mark.parametrize(("verbose", "level"), [(False, logging.INFO), (True, logging.DEBUG)])
+def test_verbose_means_everything(logger: logging.Logger, verbose: bool, level: int) -> None:
+    configure("daemon", verbose=verbose)
+    assert logger.level == level
+
+
+def test_the_letter_says_how_bad_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("holdfast").setLevel(logging.INFO)
+    for number in ("HFD001I", "HFD021W", "HFD010E"):
+        event(number)
+    assert [record.levelname for record in caplog.records] == ["INFO", "WARNING", "ERROR"]
+
+
+def test_every_event_of_the_table_is_logged_somewhere_and_no_other() -> None:
+    used = {
+        number
+        for path in [*ACTORS.glob("*.py"), *(ACTORS.parent / "cli").glob("*.py")]
+        if path.name != "log.py"
+        for number in re.findall(r'"(HFD\d{3}[A-Z])"', path.read_text())
+    }
+    assert used == set(EVENTS)

@@ -1,0 +1,24 @@
+"""What the fork server imports is all that a locker needs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from support import checkout_environ
+
+SCRIPT = """
+import gc, sys
+import holdfast.actors.preload
+assert gc.get_freeze_count() > 0
+before = set(sys.modules)
+import holdfast.actors.locker_process, holdfast.actors.process, holdfast.actors.locker, holdfast.transport.sockets
+print(sorted(set(sys.modules) - before), "click" in sys.modules)
+"""
+
+
+def test_nothing_is_imported_later_and_nothing_of_the_commands_at_all() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", SCRIPT], env=checkout_environ(), capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "[] False\n"
