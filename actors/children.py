@@ -19,10 +19,13 @@ import multiprocessing
 import os
 import select
 import signal
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import forkserver, reduction, resource_tracker
+from types import ModuleType
 from typing import Any, Final
 
 from ..transport.messages import Ready
@@ -56,6 +59,17 @@ class Inherited:
 
     def __reduce__(self) -> tuple[object, ...]:
         return _take, (reduction.DupFd(self._descriptor),)
+
+
+@contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Hide our main module, which ``multiprocessing`` would run once more in each child."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _take(handed_over: Any) -> int:
@@ -106,7 +120,8 @@ class Children:
                 target=self._spec.target, args=(number, end, *self._spec.arguments), daemon=True, name=self._spec.role
             )
             try:
-                process.start()
+                with _no_main_module():
+                    process.start()
                 assert process.pid is not None
                 pidfd = os.pidfd_open(process.pid)
             except (OSError, EOFError) as error:
