@@ -53,6 +53,7 @@ from .log import event
 from .process import UNEXPECTED, Effect, Finish, KillChild, StartChild, Unlisten
 from .requests import Request, Requests
 from .rules.kinds import resource_from_name
+from .words import wait_in_words
 
 LATELY = 1.0  # seconds after it was named to somebody in which a locker does not retire
 WELCOME = 2.0  # seconds that a new daemon waits for its first client, at least
@@ -334,7 +335,7 @@ class Incubator:
         """Do what is due."""
         effects: list[Effect] = []
         while (request := self._requests.due(now)) is not None:
-            sentence = f"{request.ask.resource} was not created within {request.ask.timeout:g} s"
+            sentence = f"{request.ask.resource} was not created within {wait_in_words(request.ask.timeout)}"
             effects.append((request.session, Refused(Refusal.TIMED_OUT, sentence)))
             effects += self._withdraw(request.session)
         if self._kill_at is not None and self._kill_at <= now:

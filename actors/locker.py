@@ -52,6 +52,7 @@ from .log import event
 from .process import PARENT, UNEXPECTED, Effect, Finish, Unlisten
 from .rules.kinds import resource_from_name
 from .rules.line import Line, Owner
+from .words import holder_in_words, wait_in_words
 
 GRACE = 2.0  # seconds that a parked session's place is kept
 HURRY = 0.1  # seconds of idle time once the daemon ends when idle
@@ -122,7 +123,7 @@ class Locker:
         fault = self._meaningless(ask)
         if fault:
             return [(session, Refused(Refusal.INVALID, fault))]
-        return self._ask(line, owner, ask, now, inside=self._inside(line, session) if ask.nest else ())
+        return self._ask(line, owner, ask, now, inside=self._inside(session) if ask.nest else ())
 
     def _ask(self, line: Line, owner: Owner, ask: Acquire, now: float, inside: Sequence[Owner] = ()) -> list[Effect]:
         answers = line.ask(owner, ask, now, inside=inside)
@@ -142,14 +143,14 @@ class Locker:
                 return f"{ask.resource} is not served here; locate it first"
         return ""
 
-    def _inside(self, line: Line, session: Session) -> Sequence[Owner]:
-        """The sessions that this one may claim to run inside: alive here, on the same boot of the same host, of the
-        same user."""
+    def _inside(self, session: Session) -> Sequence[Owner]:
+        """The sessions that this one may claim to run inside: connected here, on the same boot of the same host, of the
+        same user. (Which of them hold, and when, is the line's business.)"""
         who = session.who
         found = []
         for claimed in map(Owner, who.inside):
             other = self._sessions.get(claimed)
-            if other is not None and line.holder(claimed) is not None:
+            if other is not None:
                 theirs = other.who
                 if (theirs.host, theirs.boot_id, theirs.uid) == (who.host, who.boot_id, who.uid):
                     found.append(claimed)
@@ -204,7 +205,7 @@ class Locker:
         holders = [self._sessions.get(owner) for owner in self._holders()]
         if not holders:
             return "others are in line before you"
-        told = "held by " + _describe(holders[0])
+        told = "held by " + holder_in_words(holders[0])
         return told if len(holders) == 1 else f"{told} and {len(holders) - 1} more"
 
     def _holders(self) -> list[Owner]:
@@ -245,7 +246,7 @@ class Locker:
         return effects
 
     def _time_out(self, line: Line, owner: Owner, now: float) -> list[Effect]:
-        sentence = f"{self._name} was not granted within {self._given[owner]:g} s: {self._held_by()}"
+        sentence = f"{self._name} was not granted within {wait_in_words(self._given[owner])}: {self._held_by()}"
         refused = self._tell([(owner, Refused(Refusal.TIMED_OUT, sentence))])
         return refused + self._tell(line.leave(owner, now, rolled_back=True))
 
@@ -368,14 +369,3 @@ class Locker:
 
 def _in_line(line: Line, owner: Owner) -> bool:
     return line.holder(owner) is not None or line.waiting(owner)
-
-
-def _describe(session: Session | None) -> str:
-    """A holder in words: ``alice on node1, pid 4711 (make -j4)``."""
-    if session is None:
-        return "a session that is on its way here"
-    who = session.who
-    command = f" ({who.command})" if who.command else ""
-    reason = f", {who.reason!r}" if who.reason else ""
-    job = f", job {who.job}" if who.job else ""
-    return f"{who.user or who.uid} on {who.host}, pid {who.pid}{command}{job}{reason}"
