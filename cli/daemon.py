@@ -204,19 +204,21 @@ def _detach(plan: Plan) -> None:
 def main(words: Sequence[str]) -> int:
     """Run as a process of its own, as ``words`` say."""
     plan = plan_from_words(words)
-    starter = os.dup(plan.ready) if plan.ready >= 0 else os.open(os.devnull, os.O_WRONLY)
+    descriptor = os.dup(plan.ready) if plan.ready >= 0 else os.open(os.devnull, os.O_WRONLY)
     if plan.ready > 2:
         os.close(plan.ready)
+    starter = os.fdopen(descriptor, "w", errors="surrogateescape")
 
     def answer(sentence: str) -> None:
-        with suppress(BrokenPipeError):  # whoever started us is gone; others will come
-            os.write(starter, f"{sentence}\n".encode(errors="surrogateescape"))
-        os.close(starter)
+        with suppress(BrokenPipeError), starter:  # whoever started us is gone; others will come
+            starter.write(f"{sentence}\n")
 
     try:
         _detach(plan)
         return serve(plan, ready=lambda: answer("ready"))
     except (HoldfastError, OSError) as error:
+        if starter.closed:
+            raise
         answer(str(error))
         return 99
 

@@ -46,7 +46,11 @@ def serve(socket: str | None, lifespan: str | None, config: str | None, verbose:
 
 
 def _notify() -> None:
+    """Nobody need listen: the variable may be left over from whoever started our shell."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if address:
-        with sockets.socket(sockets.AF_UNIX, sockets.SOCK_DGRAM) as notify:
-            notify.sendto(b"READY=1", "\0" + address[1:] if address.startswith("@") else address)
+        try:
+            with sockets.socket(sockets.AF_UNIX, sockets.SOCK_DGRAM) as notify:
+                notify.sendto(b"READY=1", "\0" + address[1:] if address.startswith("@") else address)
+        except OSError as error:
+            say(f"nobody hears at NOTIFY_SOCKET={address} that we are ready: {error.strerror or error}")

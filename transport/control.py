@@ -43,7 +43,7 @@ def stop_daemon(settings: Settings, environ: Mapping[str, str], *, now: bool) ->
         raise Unreachable(f"no daemon is running at {place.socket}")
     try:
         pid = pid_behind(wire.fileno())
-        process = os.pidfd_open(pid)
+        process = _open_process(pid, place.socket)
         try:
             _ask(wire, identity.hello(os.urandom(ID_SIZE), environ), now=now)
             if now and not select.select([process], [], [], END)[0]:
@@ -53,6 +53,13 @@ def stop_daemon(settings: Settings, environ: Mapping[str, str], *, now: bool) ->
     finally:
         wire.close()
     return pid
+
+
+def _open_process(pid: int, path: str) -> int:
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        raise Unreachable(f"no daemon is running at {path}; the last one has just ended") from None
 
 
 def _ask(wire: Wire, who: Message, *, now: bool) -> None:

@@ -1,0 +1,129 @@
+"""The daemon as a process of its own: its words, its right to the directory, its beginning and its end."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from holdfast.cli import daemon
+from holdfast.cli.daemon import Plan, clear_leftovers, lock_directory, plan_from_words
+from holdfast.transport.errors import Unreachable
+from raw import find, start_daemon
+from support import House, wait_dead, wait_until
+
+
+def test_a_plan_is_read_from_words() -> None:
+    assert plan_from_words(["socket=/a=b", "directory=/d", "lifespan=0.5"]) == Plan("/a=b", "/d", 0.5)
+
+
+def test_every_word_is_read() -> None:
+    words = [
+        "socket=/s",
+        "directory=/d",
+        "lifespan=-1",
+        "comm=flom",
+        "pool=7",
+        "log=/l",
+        "fresh=yes",
+        "ready=4",
+        "verbose=yes",
+    ]
+    assert plan_from_words(words) == Plan("/s", "/d", -1.0, "flom", 7, "/l", True, 4, True, False)
+
+
+def test_one_process_at_a_time_has_the_right_to_a_directory(house: House) -> None:
+    right = lock_directory(str(house.path))
+    with pytest.raises(Unreachable, match="a daemon is running already"):
+        lock_directory(str(house.path))
+    copy = os.dup(right)  # a locker's
+    os.close(right)
+    (house.path / "left-behind-1").write_text("process 1 still serves printer\n")
+    with pytest.raises(Unreachable, match="process 1 still serves printer"):
+        lock_directory(str(house.path))
+    os.close(copy)
+    os.close(lock_directory(str(house.path)))
+
+
+def test_what_a_killed_daemon_left_is_cleared_and_nothing_else(house: House) -> None:
+    for name in ("locker-1.sock", "left-behind-7", "daemon.log", "mine"):
+        (house.path / name).touch()
+    clear_leftovers(str(house.path))
+    assert sorted(os.listdir(house.path)) == ["daemon.log", "mine"]
+
+
+@pytest.mark.slow
+def test_it_leads_a_session_of_its_own_is_nobodys_child_and_has_no_streams_of_ours(house: House) -> None:
+    path = start_daemon(house)
+    pid = house.daemon()
+    assert os.getsid(pid) == pid or os.getsid(pid) != os.getsid(0)
+    assert {os.readlink(f"/proc/{pid}/fd/{number}") for number in (0, 1)} == {"/dev/null"}
+    log = Path(path).parent / "daemon.log"
+    assert os.readlink(f"/proc/{pid}/fd/2") == str(log)
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+    assert os.readlink(f"/proc/{pid}/cwd") == "/"
+    assert Path(f"/proc/{pid}/comm").read_text() == "holdfast\n"
+    assert "HFD001I" in log.read_text()
+
+
+@pytest.mark.slow
+def test_a_long_log_is_set_aside_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = house.run_dir / "local"
+    directory.mkdir(parents=True, mode=0o700)
+    house.run_dir.chmod(0o700)
+    (directory / "daemon.log").write_bytes(bytes(daemon.LOG_LIMIT + 1))
+    assert house.run("run", "-r", "printer", "--", "true").returncode == 0
+    assert (directory / "daemon.log.1").stat().st_size == daemon.LOG_LIMIT + 1
+    assert "HFD001I" in (directory / "daemon.log").read_text()
+
+
+@pytest.mark.slow
+def test_a_daemon_that_cannot_start_says_why(house: House) -> None:
+    (house.path / "s").write_text("mine")
+    words = (
+        "-P",
+        "-m",
+        "holdfast.cli.daemon",
+        f"socket={house.path}/s",
+        f"directory={house.path}/d",
+        "lifespan=-1",
+        "ready=1",
+    )
+    answer, _ = house.popen([house.words()[0], *words]).communicate()
+    assert "is not a socket of ours" in answer
+    assert (house.path / "s").read_text() == "mine"
+
+
+@pytest.mark.slow
+def test_it_ends_after_its_lifespan_and_leaves_no_process_and_no_socket(house: House) -> None:
+    assert house.run("run", "-r", "printer", "--idle", "0", "--lifespan", "0.3", "--", "true").returncode == 0
+    wait_until(lambda: not house.processes(), "the end of all processes")
+    assert [name for name in os.listdir(house.run_dir / "local") if name.endswith(".sock")] == []
+
+
+@pytest.mark.slow
+def test_a_daemon_whose_starter_is_gone_serves_others(house: House) -> None:
+    directory = house.path / "d"
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = (
+        "-P",
+        "-m",
+        "holdfast.cli.daemon",
+        f"socket={house.path}/s",
+        f"directory={directory}",
+        "lifespan=-1",
+        f"ready={writing}",
+    )
+    house.popen([house.words()[0], *words], pass_fds=(writing,)).wait()
+    os.close(writing)
+    wait_until(
+        lambda: (directory / "daemon.log").exists() and "HFD001I" in (directory / "daemon.log").read_text(), "a daemon"
+    )
+    address, _ = find(f"{house.path}/s", "printer")
+    assert address == f"{house.path}/locker-1.sock"
+    pid = house.daemon()
+    assert house.run("stop", "--now", "--socket", f"{house.path}/s").returncode == 0
+    wait_dead(pid)

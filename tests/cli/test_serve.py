@@ -1,0 +1,86 @@
+"""``holdfast serve``: readiness, signals, sentences."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from support import LIMIT, House, wait_line
+
+pytestmark = pytest.mark.slow
+
+
+def serve(house: House, *more: str, environ: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    serving = house.spawn("serve", *more, environ=environ)
+    wait_line(serving.stderr, "HFD001I")
+    return serving
+
+
+@pytest.mark.parametrize("abstract", [False, True])
+def test_systemd_is_told_when_it_is_ready(house: House, abstract: bool) -> None:
+    name = f"{house.path}/notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind("\0" + name[1:] if abstract else name)
+        notify.settimeout(LIMIT)
+        serve(house, environ={"NOTIFY_SOCKET": "@" + name[1:] if abstract else name})
+        assert notify.recv(100) == b"READY=1"
+
+
+def test_a_notify_socket_that_nobody_listens_to_is_no_reason_not_to_serve(house: House) -> None:
+    serving = serve(house, environ={"NOTIFY_SOCKET": f"{house.path}/nobody"})
+    assert "nobody hears at NOTIFY_SOCKET" in wait_line(serving.stderr, "NOTIFY_SOCKET")
+    assert house.run("run", "-r", "printer", "--", "true").returncode == 0
+
+
+def test_term_ends_it_when_it_is_idle(house: House) -> None:
+    serving = serve(house)
+    held = house.hold("-r", "printer")
+    serving.send_signal(signal.SIGTERM)
+    wait_line(serving.stderr, "HFD003I")
+    assert house.let_go(held) == 0
+    wait_line(serving.stderr, "HFD002I")
+    assert serving.wait(LIMIT) == 0
+
+
+def test_a_second_term_ends_it_now(house: House) -> None:
+    serving = serve(house)
+    house.hold("-r", "printer")
+    for event in ("HFD003I", "HFD004I"):
+        serving.send_signal(signal.SIGTERM)
+        wait_line(serving.stderr, event)
+    assert serving.wait(LIMIT) == 0
+
+
+def test_int_ends_it_now(house: House) -> None:
+    serving = serve(house)
+    house.hold("-r", "printer")
+    serving.send_signal(signal.SIGINT)
+    wait_line(serving.stderr, "HFD004I")
+    assert serving.wait(LIMIT) == 0
+
+
+def test_a_second_one_is_refused_with_a_sentence(house: House) -> None:
+    serve(house)
+    second = house.run("serve")
+    assert second.returncode == 99
+    assert "a daemon is running already" in second.stderr
+    assert house.run("run", "-r", "printer", "--", "true").returncode == 0
+
+
+def test_with_a_lifespan_it_ends_by_itself(house: House) -> None:
+    serving = house.spawn("serve", "--lifespan", "0.1")
+    assert serving.wait(LIMIT) == 0
+    assert serving.stderr is not None
+    logged = serving.stderr.read()
+    assert logged.index("HFD001I") < logged.index("HFD002I")
+
+
+def test_what_it_logs_goes_to_stderr_and_nothing_to_stdout(house: House) -> None:
+    serving = serve(house)
+    assert house.run("stop", "--now").returncode == 0
+    said, logged = serving.communicate(timeout=LIMIT)
+    assert said == ""
+    assert "HFD004I" in logged

@@ -1,0 +1,76 @@
+"""Ask a daemon to end: what becomes of it, and what is said if there is none."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+
+from holdfast.transport import control
+from holdfast.transport.control import pid_behind, stop_daemon
+from holdfast.transport.errors import HoldfastError, Unreachable
+from holdfast.transport.settings import Settings, load
+from holdfast.transport.sockets import Router, listen_unix
+from raw import find, holder, start_daemon
+from support import House, alive, wait_dead
+
+
+def settings_of(house: House) -> Settings:
+    return load("holdfast", {"run_dir": str(house.run_dir)}, {}, None).settings
+
+
+def test_without_a_daemon_a_sentence_says_so(house: House) -> None:
+    with pytest.raises(Unreachable, match="no daemon is running at"):
+        stop_daemon(settings_of(house), {}, now=True)
+
+
+@pytest.mark.slow
+def test_now_means_that_no_process_is_left(house: House) -> None:
+    path = start_daemon(house)
+    raw, _, _ = holder(path, "printer")
+    pid = house.daemon()
+    assert stop_daemon(settings_of(house), {}, now=True) == pid
+    assert house.processes() == {}
+    assert not os.path.lexists(path)
+    raw.wire.close()
+
+
+@pytest.mark.slow
+def test_when_idle_means_after_the_last_client(house: House) -> None:
+    path = start_daemon(house)
+    raw, _, _ = holder(path, "printer")
+    pid = stop_daemon(settings_of(house), {}, now=False)
+    find(path, "printer")
+    assert alive(pid)
+    raw.wire.close()
+    wait_dead(pid)
+
+
+def test_the_process_behind_a_socket_is_the_kernels_word(house: House) -> None:
+    path = f"{house.path}/s"
+    with listen_unix(path), socket.socket(socket.AF_UNIX) as client:
+        client.connect(path)
+        assert pid_behind(client.fileno()) == os.getpid()
+
+
+def test_something_that_does_not_answer_is_not_waited_for_for_ever(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It speaks ZMTP, but is no daemon."""
+    monkeypatch.setattr(control, "PATIENCE", 0.01)
+    path = f"{house.path}/s"
+    router = Router(path, limit=1000)
+    asked = load("holdfast", {"socket": path}, {}, None).settings
+    with pytest.raises(HoldfastError, match="has not answered"):
+        stop_daemon(asked, {}, now=True)
+    router.close()
+
+
+def test_a_daemon_that_ended_meanwhile_is_none(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    dead = os.fork()
+    if dead == 0:
+        os._exit(0)
+    os.waitpid(dead, 0)
+    with pytest.raises(Unreachable, match="has just ended"):
+        control._open_process(dead, "/s")
