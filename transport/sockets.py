@@ -201,7 +201,7 @@ class Router:
             self._look_at = now + LOOK_AGAIN
             if _descriptors() <= self._limit - 2 * self._room:
                 self.listen()
-                return timeout
+                return 0  # so that the caller hears of it now
         patience = int(LOOK_AGAIN * 1000)
         return patience if timeout is None else min(timeout, patience)
 

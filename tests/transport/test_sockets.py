@@ -310,33 +310,37 @@ while True:
 """
 
 
+def answered(path: str) -> Wire:
+    wire = Wire(path)
+    wire.send(b"you there?")
+    assert wire.receive(LIMIT) == b"you there?"
+    return wire
+
+
 @pytest.mark.slow
 def test_with_few_descriptors_connections_wait_and_are_served_later(path: str) -> None:
     server = subprocess.Popen(
         [sys.executable, "-c", SERVER, path], env=checkout_environ(), stdout=subprocess.PIPE, text=True, bufsize=1
     )
     assert server.stdout is not None
-    connections: list[socket.socket] = []
+    inside: list[Wire] = []
     try:
         assert server.stdout.readline() == "ready\n"
         for _ in range(3):
-            said: list[object] = []
-            while server.stdout not in said:
-                connections.append(socket.socket(socket.AF_UNIX))
-                connections[-1].connect(path)
-                said = select.select([server.stdout, connections[-1]], [], [], LIMIT)[0]  # a greeting, or no more room
-                assert said
+            while not select.select([server.stdout], [], [], 0)[0]:
+                inside.append(answered(path))  # one at a time: the next one comes when the server has seen this one
             assert server.stdout.readline() == "paused\n"
-            for connection in connections:
-                connection.close()
-            assert server.stdout.readline() == "again\n"
-            wire = Wire(path)
-            wire.send(b"you there?")
-            assert wire.receive(LIMIT) == b"you there?"
-            wire.close()
+            with socket.socket(socket.AF_UNIX) as newcomer:
+                newcomer.connect(path)
+                while inside:
+                    inside.pop().close()
+                assert server.stdout.readline() == "again\n"
+                newcomer.settimeout(LIMIT)
+                assert newcomer.recv(1) == b"\xff"  # the greeting
+            answered(path).close()
         assert server.poll() is None
     finally:
         server.kill()
         server.communicate(timeout=LIMIT)
-        for connection in connections:
-            connection.close()
+        for wire in inside:
+            wire.close()
