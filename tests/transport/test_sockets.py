@@ -254,6 +254,23 @@ def test_while_it_pauses_those_inside_are_served_and_newcomers_wait(router: Rout
     inside.close()
 
 
+def test_descriptors_that_come_free_in_whatever_way_let_newcomers_in(path: str) -> None:
+    router = Router(path, limit=300)
+    taken = [os.dup(0) for _ in range(120)]
+    router.pause()
+    router.wait(0)
+    assert not router.listening
+    for descriptor in taken:
+        os.close(descriptor)
+
+    def look() -> bool:
+        router.wait(None)
+        return router.listening
+
+    wait_until(look, "a router that listens again")
+    router.close()
+
+
 def test_after_it_stopped_listening_its_name_is_free_and_those_inside_are_served(router: Router, path: str) -> None:
     inside, _ = connect(router, path)
     router.stop_listening()
