@@ -149,4 +149,5 @@ def test_a_dead_child_costs_no_descriptor(brood: Brood) -> None:
         return len(os.listdir("/proc/self/fd"))
 
     first = come_and_go(2)
-    assert [come_and_go(number) for number in (3, 4, 5)] == [first] * 3
+    later = [come_and_go(number) for number in range(3, 15)]
+    assert later[-1] - first < len(later), later  # multiprocessing lets go of a dead child's with the next ones
