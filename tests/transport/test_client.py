@@ -85,6 +85,7 @@ class House(threading.Thread):
                 if ready is self._bell:
                     self._bell.recv()
                     open_ = self._orders.get()() is not False
+                    break  # what else was ready may be closed now
                 else:
                     self._serve(ready)
 
