@@ -1,0 +1,207 @@
+"""An incubator in random histories: never two lockers for a name, and everybody is answered."""
+
+from __future__ import annotations
+
+from signal import SIGTERM
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from holdfast.actors.door import Session
+from holdfast.actors.incubator import Life
+from holdfast.actors.process import Effect, Finish, KillChild, StartChild, Unlisten
+from holdfast.transport.messages import (
+    FOREVER,
+    Assign,
+    End,
+    Gone,
+    Leave,
+    Located,
+    Parked,
+    Place,
+    Refused,
+    Retiring,
+    Stay,
+    Stopping,
+)
+from holdfast.transport.wire import Message
+from incubator_bench import Bench
+from people import somebody
+
+# --- everything at once -----------------------------------------------------------------------------------------------
+
+
+class IncubatorMachine(RuleBasedStateMachine):
+    """Clients, children and time do what they like."""
+
+    @initialize(pool=st.integers(0, 2), lifespan=st.sampled_from([FOREVER, 20.0]))
+    def build(self, pool: int, lifespan: float) -> None:
+        self.bench = Bench(pool=pool, lifespan=lifespan)
+        self.sessions: dict[int, Session] = {}
+        self.owed: set[Session] = set()  # who has asked and is not answered
+        self.parked: set[Session] = set()  # of these, who was told so
+        self.starting: set[int] = set()
+        self.spare: set[int] = set()
+        self.serving: dict[int, Assign] = {}
+        self.retiring: set[int] = set()
+        self.ending: set[int] = set()
+        self.epochs: list[int] = [0]
+        self.finished = self.unlistened = False
+        self.take(self.bench.opening)
+
+    def take(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            assert not self.finished
+            match effect:
+                case StartChild(number):
+                    assert not self.unlistened
+                    self.starting.add(number)
+                case KillChild(number):
+                    assert self.unlistened
+                case Unlisten():
+                    self.unlistened = True
+                case Finish():
+                    assert not self.starting | self.spare | set(self.serving) | self.ending
+                    assert not self.owed
+                    self.finished = True
+                case (Session() as session, message):
+                    self.hear(session, message)
+                case (int() as number, message):
+                    self.tell(number, message)
+
+    def hear(self, session: Session, message: Message) -> None:
+        if isinstance(message, Stopping):
+            return
+        assert session in self.owed
+        match message:
+            case Parked():
+                assert session not in self.parked
+                self.parked.add(session)
+            case Located():
+                assert message.epoch in [assign.epoch for assign in self.serving.values()]
+                self.answered(session)
+            case Refused() | Gone():
+                self.answered(session)
+            case _:
+                raise AssertionError(message)
+
+    def answered(self, session: Session) -> None:
+        self.owed.remove(session)
+        self.parked.discard(session)
+
+    def tell(self, number: int, message: Message) -> None:
+        match message:
+            case Assign():
+                self.spare.remove(number)
+                assert message.resource not in [assign.resource for assign in self.serving.values()]
+                assert message.epoch > max(self.epochs)
+                self.epochs.append(message.epoch)
+                self.serving[number] = message
+            case Place():
+                assert self.serving[number].epoch == message.epoch
+                assert message.session in [session.who.session for session in self.owed]
+            case Stay():
+                self.retiring.remove(number)
+            case Leave():
+                self.retiring.remove(number)
+                self.epochs.append(self.serving.pop(number).epoch)
+                self.spare.add(number)
+            case End():
+                self.spare.discard(number)
+                self.starting.discard(number)
+                self.serving.pop(number, None)
+                self.ending.add(number)
+
+    @rule(
+        name=st.integers(1, 6),
+        resource=st.sampled_from("abc"),
+        create=st.booleans(),
+        timeout=st.sampled_from([0.0, 3.0, FOREVER]),
+    )
+    @precondition(lambda self: not self.finished)
+    def somebody_asks(self, name: int, resource: str, create: bool, timeout: float) -> None:
+        session = self.sessions.setdefault(name, somebody(name))
+        if session not in self.owed:
+            self.owed.add(session)
+            self.take(self.bench.locate(session, resource, create=create, timeout=timeout))
+
+    @rule(name=st.integers(1, 6))
+    @precondition(lambda self: not self.finished)
+    def somebody_leaves(self, name: int) -> None:
+        session = self.sessions.pop(name, None)
+        if session is not None:
+            self.owed.discard(session)
+            self.parked.discard(session)
+            self.take(self.bench.left(session))
+
+    @rule(data=st.data())
+    @precondition(lambda self: self.starting)
+    def a_child_is_ready(self, data: st.DataObject) -> None:
+        number = data.draw(st.sampled_from(sorted(self.starting)))
+        self.starting.remove(number)
+        self.spare.add(number)
+        self.take(self.bench.ready(number))
+
+    @rule(data=st.data())
+    @precondition(lambda self: set(self.serving) - self.retiring)
+    def a_locker_retires(self, data: st.DataObject) -> None:
+        number = data.draw(st.sampled_from(sorted(set(self.serving) - self.retiring)))
+        self.retiring.add(number)
+        epoch = self.serving[number].epoch
+        self.take(self.bench.said(number, Retiring(epoch, epoch + 3)))
+
+    @rule(data=st.data())
+    @precondition(lambda self: self.starting | self.spare | set(self.serving) | self.ending)
+    def a_child_dies(self, data: st.DataObject) -> None:
+        number = data.draw(st.sampled_from(sorted(self.starting | self.spare | set(self.serving) | self.ending)))
+        for group in (self.starting, self.spare, self.ending, self.retiring):
+            group.discard(number)
+        self.serving.pop(number, None)
+        self.take(self.bench.died(number))
+
+    @rule(seconds=st.floats(0, 5))
+    def time_passes(self, seconds: float) -> None:
+        if not self.finished:
+            self.take(self.bench.wait(seconds))
+
+    @rule(how=st.sampled_from(["stop", "stop now", "term", "fork server"]), rarely=st.integers(0, 4))
+    @precondition(lambda self: not self.finished)
+    def it_is_told_to_end(self, how: str, rarely: int) -> None:
+        if rarely:
+            return
+        if how == "term":
+            self.take(self.bench.incubator.signalled(SIGTERM, self.bench.now))
+        elif how == "fork server":
+            self.take(self.bench.incubator.fork_server_died(self.bench.now))
+        else:
+            self.take(self.bench.stop(somebody(50), now=how == "stop now"))
+
+    @invariant()
+    def its_tables_are_about_what_is(self) -> None:
+        incubator = self.bench.incubator
+        waiting = set(incubator._requests._by_session)
+        assert waiting == self.owed
+        assert waiting <= incubator._clients <= set(self.sessions.values())
+        living = self.starting | self.spare | set(self.serving) | self.ending
+        assert set(incubator._addresses) == living
+        assert set(incubator._pool) == self.spare or self.unlistened
+        if incubator._life is not Life.ENDING:
+            assert incubator._starting == self.starting
+            assert incubator._serves == {number: assign.resource for number, assign in self.serving.items()}
+            assert {key: entry.child for key, entry in incubator._table.items()} == {
+                key: number for number, key in incubator._serves.items()
+            }
+            queues = incubator._requests._queues
+            assert set(incubator._wanted) == {key for key in queues if incubator._requests.creator(key)}
+            assert not incubator._wanted or (incubator._starting and not incubator._pool)
+            assert {session for key in set(queues) - set(incubator._wanted) for session in queues[key]} <= self.parked
+        assert incubator._told_to_end <= living
+
+    @invariant()
+    def there_is_always_a_way_on(self) -> None:
+        """Who ends waits for a child, or for time."""
+        if self.unlistened and not self.finished:
+            assert self.bench.incubator._addresses
+
+
+TestIncubator = IncubatorMachine.TestCase

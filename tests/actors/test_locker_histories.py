@@ -1,0 +1,136 @@
+"""A locker in random histories: whoever asked is answered, and nothing is left behind."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from holdfast.actors.door import Session
+from holdfast.actors.locker import State
+from holdfast.actors.process import PARENT, Effect
+from holdfast.transport.messages import (
+    FOREVER,
+    Fault,
+    Gone,
+    Granted,
+    Leave,
+    Queued,
+    Refused,
+    Released,
+    Retiring,
+    Stay,
+)
+from locker_bench import EPOCH, Bench
+from people import session_id, somebody
+
+# --- everything at once -----------------------------------------------------------------------------------------------
+
+
+class LockerMachine(RuleBasedStateMachine):
+    """Sessions come, ask, release, die; time passes; the parent stays or sends away. One unit, so one holder."""
+
+    @initialize(idle=st.sampled_from([0.0, 1.0, FOREVER]))
+    def build(self, idle: float) -> None:
+        self.bench = Bench(idle=idle, assigned=False)
+        self.epoch = EPOCH
+        self.sessions: dict[int, Session] = {}
+        self.asking: set[Session] = set()  # owe it an answer that ends the request
+        self.holding: set[Session] = set()
+        self.tokens: list[int] = []
+        self.parent_owes = False
+        self.assign(idle)
+
+    def assign(self, idle: float) -> None:
+        self.epoch += 100
+        self.bench.assign(idle=idle, epoch=self.epoch)
+
+    def take(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            assert isinstance(effect, tuple), effect
+            to, message = effect
+            if to is PARENT:
+                assert message == Retiring(self.epoch, message.token)  # type: ignore[union-attr]
+                assert not self.holding
+                self.parent_owes = True
+                continue
+            assert isinstance(to, Session)
+            assert to in self.sessions.values()
+            match message:
+                case Granted():
+                    self.asking.remove(to)
+                    assert not self.holding
+                    assert not self.tokens or message.token > self.tokens[-1]
+                    self.tokens.append(message.token)
+                    self.holding.add(to)
+                case Refused() | Gone():
+                    self.asking.discard(to)
+                case Released():
+                    self.asking.discard(to)
+                    self.holding.discard(to)
+                case Queued():
+                    assert to in self.asking
+                case Fault():
+                    assert to not in self.asking | self.holding
+
+    @rule(name=st.integers(1, 4), timeout=st.sampled_from([0.0, 0.5, 3.0, FOREVER]))
+    def asks(self, name: int, timeout: float) -> None:
+        session = self.sessions.setdefault(name, somebody(name))
+        if session in self.asking | self.holding:
+            return
+        self.asking.add(session)
+        self.take(self.bench.ask(session, timeout=timeout, epoch=self.epoch))
+
+    @rule(name=st.integers(1, 4))
+    def releases(self, name: int) -> None:
+        if name in self.sessions:
+            self.take(self.bench.release(self.sessions[name], epoch=self.epoch))
+
+    @rule(name=st.integers(1, 4))
+    def dies(self, name: int) -> None:
+        session = self.sessions.pop(name, None)
+        if session is not None:
+            self.asking.discard(session)
+            self.holding.discard(session)
+            self.take(self.bench.left(session))
+
+    @rule(name=st.integers(1, 4), timeout=st.sampled_from([0.5, 3.0, FOREVER]))
+    @precondition(lambda self: self.bench.locker._state is State.SERVING)
+    def keeps_a_place(self, name: int, timeout: float) -> None:
+        if name not in self.sessions and session_id(name) not in self.bench.locker._places:
+            self.take(self.bench.place(name, timeout=timeout, epoch=self.epoch))
+
+    @rule(seconds=st.floats(0, 4))
+    def time_passes(self, seconds: float) -> None:
+        self.take(self.bench.wait(seconds))
+
+    @rule(stay=st.booleans(), idle=st.sampled_from([0.0, 1.0, FOREVER]))
+    @precondition(lambda self: self.parent_owes)
+    def the_parent_answers(self, stay: bool, idle: float) -> None:
+        self.parent_owes = False
+        self.take(self.bench.told(Stay(self.epoch) if stay else Leave(self.epoch)))
+        if not stay:
+            assert not self.asking
+            self.assign(idle)
+
+    @invariant()
+    def nobody_is_forgotten(self) -> None:
+        """Who waits is in line or kept; who is in the line is here, or has a place."""
+        locker = self.bench.locker
+        if locker._line is None:
+            return
+        kept = {session.who.session for session, _ in locker._kept}
+        in_line = set(locker._line.holds) | {waiter.owner for waiter in locker._line.waiters}
+        here = {session.who.session for session in self.sessions.values()}
+        assert {session.who.session for session in self.asking} <= in_line | kept
+        assert in_line <= here | set(locker._places)
+        assert set(locker._given) == {owner for owner in locker._limits._at}
+        assert set(locker._given) <= in_line
+        assert set(locker._graces._at) == set(locker._places)
+
+    @invariant()
+    def somebody_holds_if_somebody_waits(self) -> None:
+        line = self.bench.locker._line
+        assert line is None or line.holds or not line.waiters
+
+
+TestLocker = LockerMachine.TestCase
