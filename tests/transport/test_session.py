@@ -1,4 +1,7 @@
-"""The client's half of the protocol, told what happens and asked what it does."""
+"""The client's half of the protocol, told what happens and asked what it does.
+
+Long because each row of the table of states is told as a story of its own.
+"""
 
 from __future__ import annotations
 
