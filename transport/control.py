@@ -18,7 +18,7 @@ from .errors import HoldfastError, Unreachable
 from .messages import Echo, Fault, Mismatch, Stop, Stopping, Welcome
 from .settings import Settings
 from .wire import ID_SIZE, Message, decode, encode
-from .zmtp import Wire
+from .zmtp import Closed, Wire
 
 PATIENCE = 5.0  # seconds for each answer
 END = 15.0  # seconds for all processes to end; children are killed after 5
@@ -45,8 +45,8 @@ def stop_daemon(settings: Settings, environ: Mapping[str, str], *, now: bool) ->
         pid = pid_behind(wire.fileno())
         process = _open_process(pid, place.socket)
         try:
-            _ask(wire, identity.hello(os.urandom(ID_SIZE), environ), now=now)
-            if now and not select.select([process], [], [], END)[0]:
+            answered = _ask(wire, identity.hello(os.urandom(ID_SIZE), environ), now=now)
+            if (now or not answered) and not select.select([process], [], [], END)[0]:
                 raise Unreachable(f"the daemon (process {pid}) was told to end and has not in {END:g} s")
         finally:
             os.close(process)
@@ -62,13 +62,17 @@ def _open_process(pid: int, path: str) -> int:
         raise Unreachable(f"no daemon is running at {path}; the last one has just ended") from None
 
 
-def _ask(wire: Wire, who: Message, *, now: bool) -> None:
-    wire.send(encode(who))
-    welcome = _hear(wire)
-    if isinstance(welcome, Welcome):
-        wire.send(encode(Echo(welcome.nonce)), encode(Stop(now)))
-        if isinstance(_hear(wire), Stopping):
-            return
+def _ask(wire: Wire, who: Message, *, now: bool) -> bool:
+    """Say Stop; False if the connection ended before the answer: so does the daemon, then."""
+    try:
+        wire.send(encode(who))
+        welcome = _hear(wire)
+        if isinstance(welcome, Welcome):
+            wire.send(encode(Echo(welcome.nonce)), encode(Stop(now)))
+            if isinstance(_hear(wire), Stopping):
+                return True
+    except Closed:
+        return False
     raise Unreachable("the daemon did not answer as one would; it may be of another version")
 
 

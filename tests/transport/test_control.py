@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 
 import pytest
 
@@ -13,7 +14,7 @@ from holdfast.transport.errors import HoldfastError, Unreachable
 from holdfast.transport.settings import Settings, load
 from holdfast.transport.sockets import Router, listen_unix
 from raw import find, holder, start_daemon
-from support import House, alive, wait_dead
+from support import House, alive, wait_dead, wait_line
 
 
 def settings_of(house: House) -> Settings:
@@ -65,6 +66,25 @@ def test_something_that_does_not_answer_is_not_waited_for_for_ever(
     with pytest.raises(HoldfastError, match="has not answered"):
         stop_daemon(asked, {}, now=True)
     router.close()
+
+
+ENDS_WHEN_ASKED = """
+import sys
+from holdfast.transport.sockets import Router
+router = Router(sys.argv[1], limit=1000)
+print("ready", flush=True)
+router.wait(20_000)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("now", [True, False])
+def test_a_daemon_that_ends_before_it_answers_has_ended(house: House, now: bool) -> None:
+    path = f"{house.path}/s"
+    ending = house.popen([sys.executable, "-c", ENDS_WHEN_ASKED, path])
+    wait_line(ending.stdout, "ready")
+    assert stop_daemon(load("holdfast", {"socket": path}, {}, None).settings, {}, now=now) == ending.pid
+    assert not alive(ending.pid)
 
 
 def test_a_daemon_that_ended_meanwhile_is_none(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
