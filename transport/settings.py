@@ -21,9 +21,9 @@ from .values import MILLISECOND, SECOND, Dialect
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
-    Reader = Callable[[str, Dialect], object]
+    from .values import Reader
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,10 @@ class Loaded:
 
 # --- the table: group and key of a file, setting, reader --------------------------------------------------------------
 
+NO_NETWORK = "locks over the network are not built yet; leave it out to lock on this machine"
+NO_FILE_SYSTEM = "the file system is not built yet; leave it out, the locks are the same without it"
+NO_TLS = "TLS is not offered; ZeroMQ's CURVE will take its place, and is not built yet: leave it out"
+
 GROUPS: dict[str, dict[str, tuple[str, Reader]]] = {
     "Resource": {
         "Name": ("name", values.text_or_none),
@@ -114,16 +118,16 @@ GROUPS: dict[str, dict[str, tuple[str, Reader]]] = {
         "ConflictExitCode": ("conflict_exit_code", lambda text, _: values.exit_code(text)),
     },
     "Daemon": {
-        "SocketName": ("socket", values.text_or_none),
+        "SocketName": ("socket", values.place),
         "Lifespan": ("lifespan", values.seconds),
         "Autostart": ("autostart", values.yes_or_no),
-        "Pool": ("pool", values.count),
+        "Pool": ("pool", values.pool),
         "CommandLines": ("command_lines", values.one_of("full", "name", "none")),
         "LogFile": ("log_file", values.text_or_none),
-        "MountPointVFS": ("mount_point", values.text_or_none),
-        "UnicastAddress": ("unicast_address", values.text_or_none),
+        "MountPointVFS": ("mount_point", values.not_built(values.text_or_none, NO_FILE_SYSTEM)),
+        "UnicastAddress": ("unicast_address", values.not_built(values.text_or_none, NO_NETWORK)),
         "UnicastPort": ("unicast_port", values.port),
-        "MulticastAddress": ("multicast_address", values.text_or_none),
+        "MulticastAddress": ("multicast_address", values.not_built(values.text_or_none, NO_NETWORK)),
         "MulticastPort": ("multicast_port", values.port),
     },
     "Network": {
@@ -145,16 +149,16 @@ GROUPS: dict[str, dict[str, tuple[str, Reader]]] = {
         "AppendTraceFile": ("append_trace_file", values.yes_or_no),
     },
     "TLS": {
-        "TlsCertificate": ("tls_certificate", values.text_or_none),
-        "TlsPrivateKey": ("tls_private_key", values.text_or_none),
-        "TlsCaCertificate": ("tls_ca_certificate", values.text_or_none),
-        "TlsCheckPeerId": ("tls_check_peer_id", values.yes_or_no),
+        "TlsCertificate": ("tls_certificate", values.not_built(values.text_or_none, NO_TLS)),
+        "TlsPrivateKey": ("tls_private_key", values.not_built(values.text_or_none, NO_TLS)),
+        "TlsCaCertificate": ("tls_ca_certificate", values.not_built(values.text_or_none, NO_TLS)),
+        "TlsCheckPeerId": ("tls_check_peer_id", values.not_built(values.yes_or_no, NO_TLS)),
     },
 }
 MANDATORY = ("Resource", "Daemon", "Network")  # groups that every file of FLoM's must have, even empty
 VARIABLES: dict[str, tuple[str, Reader]] = {  # HOLDFAST_RESOURCE and its like are told to commands, and never read
-    "HOLDFAST_RUN_DIR": ("run_dir", values.text_or_none),
-    "HOLDFAST_SOCKET": ("socket", values.text_or_none),
+    "HOLDFAST_RUN_DIR": ("run_dir", values.place),
+    "HOLDFAST_SOCKET": ("socket", values.place),
     "HOLDFAST_AUTOSTART": ("autostart", lambda text, _: values.boolean(text)),
 }
 
@@ -237,7 +241,7 @@ def _from_variable(variable: str, text: str) -> dict[str, object]:
 
 def _from_options(options: Mapping[str, object], flom: bool) -> dict[str, object]:
     readers = {setting: reader for keys in GROUPS.values() for setting, reader in keys.values()}
-    dialect = Dialect(flom, MILLISECOND if flom else SECOND)
+    dialect = Dialect(flom, MILLISECOND if flom else SECOND, relative=True)
     found = {}
     for setting, value in options.items():
         if isinstance(value, str) and setting in readers:

@@ -23,11 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeVar
 
+    Reader = Callable[[str, "Dialect"], object]
     Value = TypeVar("Value")
 
 SECOND = 1.0
 MILLISECOND = 0.001  # seconds
 UNITS = {"ms": MILLISECOND, "s": SECOND, "m": 60.0, "h": 3600.0}  # seconds
+MAX_NUMBER = 2**63 - 1  # what the wire carries
+MAX_POOL = 64
 MAX_DURATION = 1e9  # seconds, 31 years: who asks for more means for ever
 
 MODES = {
@@ -51,10 +54,16 @@ ANSWERS = {**FLOM_ANSWERS, "true": True, "false": False, "on": True, "off": Fals
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a text is to be read: as FLoM would, and what a bare duration counts, in seconds."""
+    """How a text is to be read: as FLoM would, what a bare duration counts, and where a path begins.
+
+    Args:
+        unit: in seconds.
+        relative: paths may begin in the current directory, which only a command line can mean.
+    """
 
     flom: bool
     unit: float
+    relative: bool = False
 
 
 # --- what a person may say --------------------------------------------------------------------------------------------
@@ -115,12 +124,14 @@ def exit_code(text: str) -> int:
 
 
 def integer(text: str) -> int:
-    """Read a whole number, of at most 18 digits."""
+    """Read a whole number; the largest is ``MAX_NUMBER``, whatever its sign."""
     word = text.strip()
-    digits = word.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 18):
+    digits = word.removeprefix("-").lstrip("0") or word[-1:]
+    if not (digits.isascii() and digits.isdigit()):
         raise InvalidSetting(f"{text!r} is not a whole number")
-    return int(word)
+    if len(digits) > 19 or int(digits) > MAX_NUMBER:  # Python refuses to read thousands of digits
+        raise InvalidSetting(f"{text!r} is too large; the largest is {MAX_NUMBER}")
+    return -int(digits) if word.startswith("-") else int(digits)
 
 
 def choice(text: str, words: Mapping[str, Value], what: str) -> Value:
@@ -139,6 +150,15 @@ def text_or_none(text: str, dialect: Dialect) -> str | None:
     return text or None
 
 
+def place(text: str, dialect: Dialect) -> str | None:
+    """A path that says where the daemon is: the same for everybody who reads it, or there would be several daemons."""
+    if dialect.relative and not text:
+        raise InvalidSetting("the path is empty")
+    if text and not dialect.relative and not text.startswith("/"):
+        raise InvalidSetting(f"{text!r} means another place in each directory; give a path that begins with /")
+    return text or None
+
+
 def yes_or_no(text: str, dialect: Dialect) -> bool:
     """FLoM's answers, or ours as well."""
     return choice(text, FLOM_ANSWERS, "an answer") if dialect.flom else boolean(text)
@@ -147,6 +167,14 @@ def yes_or_no(text: str, dialect: Dialect) -> bool:
 def count(text: str, dialect: Dialect) -> int:
     """1 or more; FLoM drops the sign and takes 0 for 1."""
     return (abs(integer(text)) or 1) if dialect.flom else quantity(text)
+
+
+def pool(text: str, dialect: Dialect) -> int:
+    """How many processes are to wait for work."""
+    number = integer(text)
+    if not 0 <= number <= MAX_POOL:
+        raise InvalidSetting(f"{text!r} is not a number of spare lockers; they go from 0 to {MAX_POOL}")
+    return number
 
 
 def port(text: str, dialect: Dialect) -> int:
@@ -158,8 +186,8 @@ def port(text: str, dialect: Dialect) -> int:
 
 
 def seconds(text: str, dialect: Dialect) -> float:
-    """A duration; where bare numbers are milliseconds, FLoM's negative number without end is known too."""
-    if dialect.unit == MILLISECOND and text.strip().startswith("-"):
+    """A duration; to FLoM any negative number is one without end."""
+    if dialect.flom and text.strip().startswith("-"):
         integer(text)
         return FOREVER
     value = duration(text, dialect.unit)
@@ -178,8 +206,8 @@ def unsigned_seconds(text: str, dialect: Dialect) -> float:
 
 
 def signals(text: str, dialect: Dialect) -> tuple[int, ...]:
-    """Names or numbers with ``;`` between them; FLoM drops what it does not know."""
-    from signal import Signals  # enums are slow to import, and few set this
+    """Names or numbers with ``;`` between them; FLoM drops what it does not know, and regrets what cannot be done."""
+    from signal import SIGKILL, SIGSTOP, Signals  # enums are slow to import, and few set this
 
     names = {signal.name: int(signal) for signal in Signals if signal < 32}
     names |= {str(number): number for number in range(1, 32)}
@@ -187,7 +215,22 @@ def signals(text: str, dialect: Dialect) -> tuple[int, ...]:
     unknown = [word for word in words if word not in names]
     if unknown and not dialect.flom:
         raise InvalidSetting(f"{unknown[0]!r} is not a signal, such as SIGHUP or 1")
+    stubborn = [word for word in words if names.get(word) in (SIGKILL, SIGSTOP)]
+    if stubborn and not dialect.flom:
+        raise InvalidSetting(f"{stubborn[0]} cannot be ignored by anybody")
     return tuple(dict.fromkeys(names[word] for word in words if word in names))
+
+
+def not_built(reader: Reader, sentence: str) -> Reader:
+    """Make a reader that refuses with ``sentence`` what asks for something; FLoM's dialect has words of its own."""
+
+    def read(text: str, dialect: Dialect) -> object:
+        value = reader(text, dialect)
+        if value and not dialect.flom:
+            raise InvalidSetting(sentence)
+        return value
+
+    return read
 
 
 def one_of(*words: str) -> Callable[[str, Dialect], str]:

@@ -41,13 +41,24 @@ def test_colons_semicolons_percent_signs_and_default_mean_nothing_special(file: 
     assert keyfile.read(str(file)) == {"DEFAULT": {"x": "1"}, "A": {"Name": "_t_%Y:%m[1]", "b": ";c"}}
 
 
+def test_a_byte_order_mark_is_no_part_of_the_file(file: Path) -> None:
+    file.write_bytes(b"\xef\xbb\xbf[A]\r\nx=1\r\n")
+    assert keyfile.read(str(file)) == {"A": {"x": "1"}}
+
+
 def test_a_file_name_that_is_no_utf8_survives(file: Path) -> None:
     file.write_bytes(b"[A]\nx=/tmp/\xff\n")
     assert keyfile.read(str(file))["A"]["x"].encode("utf-8", "surrogateescape") == b"/tmp/\xff"
 
 
 @pytest.mark.parametrize(
-    ("text", "line"), [("x=1\n", "line 1: there is no"), ("[A]\nx=1\nnonsense\n", "line 3: neither")]
+    ("text", "line"),
+    [
+        ("x=1\n", "line 1: there is no"),
+        ("[A]\nx=1\nnonsense\n", "line 3: neither"),
+        ("; x=1\n", "line 1: a comment begins with #, not with ;"),
+        ("[A]\n ; why\n", "line 2: a comment begins with #, not with ;"),
+    ],
 )
 def test_what_is_no_such_file_is_refused_with_the_line(file: Path, text: str, line: str) -> None:
     file.write_text(text)

@@ -117,6 +117,50 @@ def test_three_variables_say_something_and_empty_ones_do_not() -> None:
     assert (loaded.source("run_dir"), loaded.source("socket")) == ("HOLDFAST_RUN_DIR", "default")
 
 
+@pytest.mark.parametrize("variable", ["HOLDFAST_RUN_DIR", "HOLDFAST_SOCKET"])
+@pytest.mark.parametrize("program", ["holdfast", "flom"])
+def test_a_variable_names_one_place_whatever_the_directory(variable: str, program: str) -> None:
+    with pytest.raises(InvalidSetting, match=f"{variable}: 'rel' means another place in each directory"):
+        load(program, {}, {variable: "rel"}, files=[])
+
+
+@pytest.mark.parametrize("program", ["holdfast", "flom"])
+def test_a_file_names_one_place_whatever_the_directory(write: Write, program: str) -> None:
+    error = refused(program, write(FLOM + "[Daemon]\nSocketName=rel.sock\n"))
+    assert error.key == "SocketName"
+    assert "begins with /" in str(error)
+
+
+@pytest.mark.parametrize("program", ["holdfast", "flom"])
+def test_a_command_line_may_name_a_place_in_its_directory_but_not_an_empty_one(program: str) -> None:
+    assert load(program, {"socket": "rel.sock"}, {}, files=[]).settings.socket == "rel.sock"
+    with pytest.raises(InvalidSetting, match="socket: the path is empty"):
+        load(program, {"socket": ""}, {}, files=[])
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("[Daemon]\nUnicastAddress=h", "network"),
+        ("[Daemon]\nMulticastAddress=h", "network"),
+        ("[Daemon]\nMountPointVFS=/v", "file system"),
+        ("[TLS]\nTlsCertificate=c", "TLS"),
+        ("[TLS]\nTlsPrivateKey=k", "TLS"),
+        ("[TLS]\nTlsCaCertificate=a", "TLS"),
+        ("[TLS]\nTlsCheckPeerId=yes", "TLS"),
+    ],
+)
+def test_our_files_cannot_ask_for_what_is_not_built(write: Write, line: str, why: str) -> None:
+    sentence = str(refused("holdfast", write(line)))
+    assert why in sentence
+    assert "not built yet" in sentence
+
+
+def test_a_key_that_asks_for_nothing_is_read(write: Write) -> None:
+    file = write("[Daemon]\nUnicastAddress=\nMountPointVFS=\n[TLS]\nTlsCheckPeerId=no\n")
+    assert load("holdfast", {}, {}, file, []).settings == Settings()
+
+
 def test_a_bad_variable_says_which() -> None:
     with pytest.raises(InvalidSetting, match="HOLDFAST_AUTOSTART: 'perhaps' is not an answer"):
         load("holdfast", {}, {"HOLDFAST_AUTOSTART": "perhaps"}, files=[])

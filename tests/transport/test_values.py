@@ -87,9 +87,16 @@ def test_a_quantity_below_one_is_refused(text: str) -> None:
         values.quantity(text)
 
 
-@pytest.mark.parametrize("text", ["", "1.5", "two", "1 2", "9" * 19, "²", "--1"])
+@pytest.mark.parametrize("text", ["", "-", "1.5", "two", "1 2", "²", "--1"])
 def test_a_quantity_that_is_no_number_is_refused(text: str) -> None:
     with pytest.raises(InvalidSetting, match="is not a whole number"):
+        values.quantity(text)
+
+
+@pytest.mark.parametrize("text", [str(2**63), "9" * 5000, "-" + "9" * 19])
+def test_a_number_that_the_wire_cannot_carry_is_refused_with_the_largest(text: str) -> None:
+    assert [values.quantity(str(2**63 - 1)), values.quantity("0" * 20 + "7")] == [2**63 - 1, 7]
+    with pytest.raises(InvalidSetting, match="is too large; the largest is 9223372036854775807"):
         values.quantity(text)
 
 
@@ -126,20 +133,20 @@ def test_a_port_is_at_most_65535() -> None:
         values.port("65536", FLOM)
 
 
-@pytest.mark.parametrize("dialect", [FLOM, OUR_FILE])
-def test_where_bare_numbers_are_milliseconds_a_negative_one_is_for_ever(dialect: Dialect) -> None:
-    assert values.timeout("-1", dialect) is None
-    assert values.seconds("-1", dialect) == FOREVER
-    assert values.seconds("250", dialect) == pytest.approx(0.25)
+def test_to_flom_a_negative_number_is_for_ever() -> None:
+    assert values.timeout("-1", FLOM) is None
+    assert values.seconds("-5", FLOM) == FOREVER
+    assert values.seconds("250", FLOM) == pytest.approx(0.25)
     with pytest.raises(InvalidSetting):
-        values.seconds("-x", dialect)
+        values.seconds("-x", FLOM)
 
 
-def test_on_our_command_line_for_ever_has_a_word() -> None:
-    assert values.timeout("forever", OURS) is None
-    assert values.timeout("2", OURS) == 2
-    with pytest.raises(InvalidSetting, match="negative"):
-        values.timeout("-1", OURS)
+@pytest.mark.parametrize("dialect", [OURS, OUR_FILE])
+def test_with_us_for_ever_has_a_word(dialect: Dialect) -> None:
+    assert values.timeout("forever", dialect) is None
+    assert values.timeout("2s", dialect) == 2
+    with pytest.raises(InvalidSetting, match="negative; for no limit say forever"):
+        values.seconds("-5", dialect)
 
 
 @pytest.mark.parametrize("dialect", [FLOM, OURS])
@@ -166,6 +173,37 @@ def test_flom_drops_a_signal_it_does_not_know_and_we_refuse_it(word: str) -> Non
     assert values.signals(f"{word};15", FLOM) == (15,)
     with pytest.raises(InvalidSetting, match="is not a signal"):
         values.signals(word, OURS)
+
+
+@pytest.mark.parametrize("word", ["SIGKILL", "SIGSTOP", "9"])
+def test_a_signal_that_nobody_can_ignore_is_refused_and_with_flom_regretted_later(word: str) -> None:
+    assert values.signals(word, FLOM) != ()
+    with pytest.raises(InvalidSetting, match=f"{word} cannot be ignored"):
+        values.signals(f"SIGHUP;{word}", OURS)
+
+
+@pytest.mark.parametrize("text", ["65", "100000", "-1"])
+def test_spare_lockers_go_from_0_to_64(text: str) -> None:
+    assert [values.pool("0", OURS), values.pool("64", FLOM)] == [0, 64]
+    for dialect in (OURS, FLOM):
+        with pytest.raises(InvalidSetting, match="from 0 to 64"):
+            values.pool(text, dialect)
+
+
+def test_a_place_is_the_same_for_all_unless_a_command_line_names_it() -> None:
+    here = Dialect(flom=False, unit=SECOND, relative=True)
+    assert [values.place("/s", OURS), values.place("", OURS), values.place("s", here)] == ["/s", None, "s"]
+    with pytest.raises(InvalidSetting, match="begins with /"):
+        values.place("s", OURS)
+    with pytest.raises(InvalidSetting, match="empty"):
+        values.place("", here)
+
+
+def test_what_is_not_built_is_refused_if_it_is_asked_for_and_left_to_floms_own_words() -> None:
+    read = values.not_built(values.yes_or_no, "not yet")
+    assert [read("no", OURS), read("yes", FLOM)] == [False, True]
+    with pytest.raises(InvalidSetting, match="not yet"):
+        read("yes", OURS)
 
 
 def test_an_empty_text_says_nothing() -> None:
