@@ -58,6 +58,20 @@ def test_an_interrupted_turn_can_be_taken_back_by_its_own_thread() -> None:
         pass
 
 
+def test_a_turn_that_was_left_behind_is_over_with_its_verb() -> None:
+    turn = Turn("x")
+
+    def verb() -> None:
+        turn.__enter__()  # and interrupted there, so that it never comes to its end
+        assert "another thread" in elsewhere(turn, "__enter__")
+
+    verb()
+    assert "another thread" in elsewhere(turn, "__enter__")
+    with turn, pytest.raises(UsageError, match="signal interrupted"):
+        turn.__enter__()
+    assert elsewhere(turn, "__enter__") == ""
+
+
 def test_an_exception_ends_the_turn() -> None:
     turn = Turn("x")
     with pytest.raises(KeyError), turn:
