@@ -6,6 +6,9 @@ that can happen (the command ended, the lock was lost, somebody wants us to stop
 thread, no handler, no race. The lock's connection takes part because the kernel turns its input into SIGIO (man 2
 fcntl, O_ASYNC).
 
+The command gets the environment that we were started with. Python, in a plain C locale, adds LC_CTYPE to its own (PEP
+538); that is taken out again.
+
 Left alone: TSTP, TTIN, TTOU, CONT and WINCH (the terminal sends them to the command as well, and ^Z must stop both),
 and whatever was ignored when we started (nohup). Python ignores PIPE and XFSZ for itself before we can look, so the
 command gets their defaults back.
@@ -19,6 +22,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from typing import Protocol
 
 from ..transport.errors import HoldfastError, LockLost
@@ -29,6 +33,9 @@ IGNORED_BY_PYTHON = frozenset((signal.SIGPIPE, signal.SIGXFSZ))
 DIES_AS_THE_COMMAND = frozenset((signal.SIGINT, signal.SIGQUIT))  # so that a shell's loop stops as well
 SI_KERNEL = 0x80  # si_code: no process sent it (asm-generic/siginfo.h)
 GRACE = 10.0  # seconds between TERM and KILL
+
+
+COERCED = "LC_CTYPE"  # the one variable that Python sets for itself, before we can look
 
 
 class NotRunnable(HoldfastError):
@@ -74,6 +81,18 @@ class Signals:
                 not from_kernel or os.getsid(0) == os.getpid()
             )  # a terminal that hangs up tells the session leader alone
         return True
+
+
+def inherited() -> dict[str, str]:
+    """The environment that we were started with, of which the kernel keeps a copy (man 5 proc)."""
+    environ = dict(os.environ)
+    if COERCED in environ:
+        with suppress(OSError), open("/proc/self/environ", "rb") as file:
+            given = dict(entry.partition(b"=")[::2] for entry in file.read().split(b"\0"))
+            del environ[COERCED]
+            if COERCED.encode() in given:
+                environ[COERCED] = os.fsdecode(given[COERCED.encode()])
+    return environ
 
 
 def start(command: list[str], environ: Mapping[str, str], signals: Signals) -> int:

@@ -15,12 +15,13 @@ from typing import NoReturn
 
 import click
 
+from ..transport import names
 from ..transport.client import Lock, environment
 from ..transport.errors import Busy, HoldfastError, LockLost, TimedOut, UsageError
 from ..transport.messages import Located, Parked, Queued
 from ..transport.settings import Loaded, Settings, load
 from ..transport.wire import Message
-from .child import Child, NotRunnable, Signals, die_by, start
+from .child import Child, NotRunnable, Signals, die_by, inherited, start
 from .exits import COMMAND_MISSING, FAILED
 from .words import say
 
@@ -66,7 +67,7 @@ def hold(lock: Lock, command: Sequence[str], manner: Manner) -> int:
         return manner.interrupted(interrupted.number)
     manner.granted(lock)
     try:
-        pid = start(manner.arguments(command, lock.element), {**os.environ, **environment(lock)}, signals)
+        pid = start(manner.arguments(command, lock.element), {**inherited(), **environment(lock)}, signals)
     except NotRunnable:
         _unlock(lock, manner, rolled_back=True)
         raise
@@ -147,6 +148,8 @@ def run(command: tuple[str, ...], **options: str | bool | None) -> int:
         _tell(loaded)
     if not settings.name:
         raise UsageError("which resource? name one with -r NAME, or in a configuration file")
+    if settings.quantity != 1 and names.parse(settings.name).kind is not names.Kind.NUMERIC:
+        raise UsageError(f"{settings.name} has no units of which to take {settings.quantity}; a name such as x[5] has")
     if not command:
         say("no command to run")
         return COMMAND_MISSING

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from support import House
+from support import MARK, House
 
 pytestmark = pytest.mark.slow
+
+
+HANDED_DOWN = {f"HOLDFAST_{what}" for what in ("RESOURCE", "MODE", "QUANTITY", "ELEMENT", "TOKEN", "SESSION")}
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +70,23 @@ def test_the_command_is_told_what_it_holds(shared: House) -> None:
     assert told["HOLDFAST_ELEMENT"] == ""
     assert int(told["HOLDFAST_TOKEN"]) > 0
     assert len(bytes.fromhex(told["HOLDFAST_SESSION"])) == 16
+
+
+def test_the_command_finds_the_environment_that_the_wrapper_was_given(shared: House) -> None:
+    """Python adds LC_CTYPE to its own where the locale is C."""
+    given = {
+        "HOLDFAST_RUN_DIR": str(shared.run_dir),
+        "PYTHONPATH": shared.environ["PYTHONPATH"],
+        MARK: str(shared.path),
+    }
+
+    def found(more: dict[str, str]) -> dict[str, str]:
+        words = shared.words("run", "-r", "environ", "/usr/bin/env")
+        told = subprocess.run(words, env={**given, **more}, capture_output=True, text=True, check=True).stdout
+        return {k: v for k, _, v in (line.partition("=") for line in told.splitlines()) if k not in HANDED_DOWN}
+
+    for more in ({}, {"LC_CTYPE": "C"}, {"LC_CTYPE": "C.UTF-8"}):
+        assert found(more) == {**given, **more}
 
 
 def test_the_granted_element_takes_the_place_of_the_word_for_it(shared: House) -> None:
@@ -148,6 +168,11 @@ def test_nonsense_is_refused_with_a_sentence(shared: House, words: list[str], co
         ["-r", "x", "--order", "lifo"],
         ["-r", "x", "--on-lost", "cry"],
         ["-r", "num[2]", "-q", "3"],
+        ["-r", "num[2]", "-q", "9223372036854775808"],
+        ["-r", "x", "-q", "2"],
+        ["-r", "a.b", "-q", "2"],
+        ["-r", "/x/y", "-q", "2"],
+        ["-r", "_s_x[5]", "-q", "2"],
         ["-r", "x", "-c", "/no/such/file"],
         ["-r", "x", "--socket", "/tmp/" + "x" * 108],
     ],
