@@ -47,7 +47,7 @@ Trace = Callable[[str], None]
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run ``flom`` with ``arguments`` (those of the process if None) and end the process."""
     words = sys.argv[1:] if arguments is None else arguments
-    sys.exit(guarded(lambda: _told(words)))
+    sys.exit(guarded(lambda: _told(words), "flom"))
 
 
 def _told(arguments: Sequence[str]) -> int:

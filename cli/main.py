@@ -6,6 +6,7 @@ freely. Here, and nowhere else, an error becomes a sentence on stderr and an exi
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ from .child import die_by
 from .exits import FAILED, exit_code, exit_code_from_signal
 from .words import say
 
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what a full disk or a dead terminal says
 COMMANDS = ("run", "serve", "stop", "config")  # each is the object of that name in the module of that name
 
 
@@ -68,8 +70,8 @@ def invoke(command: click.Command, program: str, arguments: Sequence[str]) -> in
     return code if isinstance(code, int) else 0
 
 
-def guarded(story: Callable[[], int]) -> int:
-    """Run a whole command; whatever it raises becomes a sentence on stderr and an exit code."""
+def guarded(story: Callable[[], int], program: str = "holdfast") -> int:
+    """Run a whole command; whatever it raises becomes a sentence on stderr, after ``program``, and an exit code."""
     try:
         code = story()
         if sys.stdout is not None:
@@ -77,21 +79,30 @@ def guarded(story: Callable[[], int]) -> int:
         return code
     except click.UsageError as error:
         hint = f" (see '{error.ctx.command_path} --help')" if error.ctx else ""
-        say(f"{error.format_message().rstrip('.')}{hint}")
+        say(f"{error.format_message().rstrip('.')}{hint}", program=program)
         return FAILED
     except click.ClickException as error:
-        say(error.format_message())
+        say(error.format_message(), program=program)
         return FAILED
     except HoldfastError as error:
-        say(str(error))
+        say(str(error), program=program)
         return exit_code(error)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that the interpreter's last flush does not complain
+        _give_up_stdout()
         return exit_code_from_signal(signal.SIGPIPE)  # as any other program whose reader went away
     except KeyboardInterrupt:
         return die_by(signal.SIGINT)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in UNWRITABLE:
+            _give_up_stdout()
+            say(f"what was asked for cannot be written: {error.strerror}", program=program)
+            return FAILED
         import traceback
 
-        say(f"internal error, please report it: {error!r}\n{traceback.format_exc().rstrip()}")
+        say(f"internal error, please report it: {error!r}\n{traceback.format_exc().rstrip()}", program=program)
         return FAILED
+
+
+def _give_up_stdout() -> None:
+    """So that the interpreter's last flush does not complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -63,6 +63,11 @@ def test_our_own_bug_is_told_with_all_that_finds_it(capfd: pytest.CaptureFixture
     assert said.startswith("holdfast: internal error, please report it: ZeroDivisionError('oops')\nTraceback")
 
 
+def test_a_fault_of_the_system_that_nobody_thought_of_is_our_bug(capfd: pytest.CaptureFixture[str]) -> None:
+    assert fails(FileNotFoundError(2, "oops")) == 99
+    assert "internal error" in capfd.readouterr().err
+
+
 def test_an_unknown_option_is_refused_with_a_way_to_help() -> None:
     code, out, said = ended("run", "--no-such-option", "true")
     assert (code, out) == (99, "")
@@ -91,6 +96,13 @@ def test_a_reader_that_goes_away_is_no_reason_to_complain() -> None:
     os.close(reading)
     assert ended("--help", stdout=writing)[::2] == (141, "")
     os.close(writing)
+
+
+@pytest.mark.parametrize("words", [["--version"], ["config", "show"], ["run", "-h"]])
+def test_a_full_stdout_is_told_in_a_sentence(words: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        code, _, said = ended(*words, stdout=full.fileno())
+    assert (code, said) == (99, "holdfast: what was asked for cannot be written: No space left on device\n")
 
 
 def test_a_closed_stderr_changes_no_exit_code() -> None:
