@@ -1,8 +1,9 @@
 """``Lock``, for scripts and threads: the shell around ``session.py``.
 
 The rule: a ``Lock`` is one lock, used by one thread at a time, in the process that made it; any other use is a
-``UsageError``, never a guess. What interrupts ``acquire`` (a signal's handler that raises, ^C) leaves the line. An
-exception in a ``with`` block rolls back and is never hidden by one of ours.
+``UsageError``, never a guess. What interrupts ``acquire`` or ``release`` (a signal's handler that raises, ^C) ends the
+connection: that leaves the line, or gives back what is held, rolled back. An exception in a ``with`` block rolls back
+and is never hidden by one of ours.
 
 ``release`` sends and returns; the answer rides on the next one, because the stream is ordered. It is waited for where
 its outcome matters: if asked, for transactional sequences, and at the end of the interpreter.
@@ -124,13 +125,15 @@ class Lock:
         with self._turn:
             if self.held:
                 raise UsageError(f"{self.resource} is held already by this Lock", resource=self.resource)
-            settled = False
+            self._entered = whole = False
             try:
                 self._session.acquire(limit, monotonic())
-                self._settle()
-                settled = True
+                self._take_steps()
+                whole = self._session.state is State.ATTACHED  # a refusal leaves the connection as good as it was
+                self._raise_what_went_wrong()
+                whole = True
             finally:
-                if not settled and self._session.state is not State.ATTACHED:
+                if not whole:
                     self._drop()
             return self
 
@@ -159,12 +162,18 @@ class Lock:
             Unreachable: the daemon did not answer: released, outcome unknown.
         """
         with self._turn:
-            self._make_sure()
-            self._session.release(rolled_back=rolled_back)
-            if wait or self._transactional:
-                self._settle()
-            else:
-                self._send(self._session.to_send())
+            whole = not self.held  # then there is nothing to give back, and it is said why
+            try:
+                self._make_sure()
+                self._session.release(rolled_back=rolled_back)
+                if wait or self._transactional:
+                    self._settle()
+                else:
+                    self._send(self._session.to_send())
+                whole = True
+            finally:
+                if not whole:
+                    self._drop()
 
     def check(self) -> None:
         """Make sure that the lock is still ours; reads what has come, without waiting.
@@ -191,7 +200,7 @@ class Lock:
         return -1 if self._wire is None else self._wire.fileno()
 
     def __enter__(self) -> Self:
-        if self._entered:
+        if self._entered and self.held:
             raise UsageError(f"{self.resource} is held already by this Lock", resource=self.resource)
         if not self.held:  # as it is in ``with lock.acquire(timeout=3):``
             self.acquire()
@@ -203,7 +212,11 @@ class Lock:
     ) -> None:
         self._entered = False
         try:
-            self.release(rolled_back=error is not None)
+            try:
+                self.release(rolled_back=error is not None)
+            finally:
+                if self.held:  # interrupted before it began
+                    self.close()
         except HoldfastError as ours:
             if error is None:
                 raise
@@ -242,6 +255,10 @@ class Lock:
     # --- the shell ---
 
     def _settle(self) -> None:
+        self._take_steps()
+        self._raise_what_went_wrong()
+
+    def _take_steps(self) -> None:
         """Do what the session says until there is nothing left to do."""
         session = self._session
         while (step := session.step(monotonic())) is not None:
@@ -252,7 +269,6 @@ class Lock:
                     self._receive(timeout)
                 case Open(address=address, pause=pause):
                     self._open(address, pause)
-        self._raise_what_went_wrong()
 
     def _open(self, address: str, pause: float) -> None:
         self._hang_up()

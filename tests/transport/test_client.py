@@ -244,6 +244,90 @@ def test_a_signal_that_raises_leaves_the_line(house: House) -> None:
     lock.close()
 
 
+@pytest.mark.parametrize("step", ["_make_sure", "_send"])
+@pytest.mark.parametrize("interrupted", [Lock.release, lambda lock: lock.__exit__(None, None, None)])
+def test_an_interrupted_release_gives_it_back_all_the_same(
+    house: House, monkeypatch: pytest.MonkeyPatch, step: str, interrupted: Callable[[Lock], None]
+) -> None:
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    lock = Lock("x", settings=house.settings).acquire()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(lock, step, interrupt)
+        interrupted(lock)
+    assert (lock.held, lock.fileno()) == (False, -1)
+    with lock:
+        lock.check()
+    lock.close()
+
+
+def test_a_block_whose_end_is_interrupted_before_the_release_gives_it_back_too(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(**_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    lock = Lock("x", settings=house.settings)
+    with pytest.raises(KeyboardInterrupt), lock:
+        monkeypatch.setattr(lock, "release", interrupt)
+    assert (lock.held, lock.fileno()) == (False, -1)
+
+
+def test_an_acquire_on_the_same_connection_that_is_interrupted_is_never_said_later(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(timeout: float | None, now: float) -> NoReturn:
+        ask(timeout, now)
+        lock._session.state = State.ATTACHED  # as it is between the two lines that say it
+        raise KeyboardInterrupt
+
+    lock = Lock("x", settings=house.settings).acquire()
+    lock.release(wait=True)
+    ask = lock._session.acquire
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(lock._session, "acquire", interrupt)
+        lock.acquire()
+    house.all_heard()
+    with lock:
+        house.wait_heard(Acquire)
+    house.wait_heard(Release)
+    assert house.all_heard() == []
+    lock.close()
+
+
+@pytest.mark.slow
+def test_a_lock_survives_interruptions_at_any_step(house: House) -> None:
+    class Interrupted(BaseException):
+        pass
+
+    def interrupt(number: int, frame: object) -> NoReturn:
+        raise Interrupted
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    lock = Lock("x", settings=house.settings)
+    times = 0
+    try:
+        for attempt in range(2000):
+            try:
+                lock.acquire()
+                signal.setitimer(signal.ITIMER_REAL, 1e-6 * (1 + attempt % 60))
+                lock.release()
+                lock.acquire()
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except Interrupted:
+                times += 1
+            if lock.held:  # interrupted before the first step of the release, or behind the last of the acquire
+                lock.release()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert times > 100
+    with lock:
+        lock.check()
+    lock.close()
+
+
 def test_a_second_thread_is_told_and_does_no_harm(house: House) -> None:
     house.answers[Acquire] = [Queued(1)]
     lock = Lock("x", settings=house.settings)
