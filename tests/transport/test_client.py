@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -214,117 +213,6 @@ def test_everything_that_came_is_told(house: House) -> None:
     told: list[Message] = []
     lock = Lock("x", settings=house.settings, tell=told.append).acquire()
     assert [type(message) for message in told] == [Welcome, Located, Welcome, Queued, Granted]
-    lock.close()
-
-
-def test_a_signal_that_raises_leaves_the_line(house: House) -> None:
-    class Interrupted(BaseException):
-        pass
-
-    def interrupt(number: int, frame: object) -> NoReturn:
-        raise Interrupted
-
-    def queue_and_kill() -> list[Message]:
-        signal.pthread_kill(main, signal.SIGUSR1)
-        return [Queued(1)]
-
-    main = threading.main_thread().ident or 0
-    before = signal.signal(signal.SIGUSR1, interrupt)
-    lock = Lock("x", settings=house.settings)
-    house.answers[Acquire] = queue_and_kill
-    try:
-        with pytest.raises(Interrupted):
-            lock.acquire()
-    finally:
-        signal.signal(signal.SIGUSR1, before)
-    assert (lock.held, lock.fileno()) == (False, -1)
-    lock.close()
-    house.answers[Acquire] = [Granted(18, "", 0.0)]
-    lock.acquire()
-    lock.close()
-
-
-@pytest.mark.parametrize("step", ["_make_sure", "_send"])
-@pytest.mark.parametrize("interrupted", [Lock.release, lambda lock: lock.__exit__(None, None, None)])
-def test_an_interrupted_release_gives_it_back_all_the_same(
-    house: House, monkeypatch: pytest.MonkeyPatch, step: str, interrupted: Callable[[Lock], None]
-) -> None:
-    def interrupt(*_: object) -> NoReturn:
-        raise KeyboardInterrupt
-
-    lock = Lock("x", settings=house.settings).acquire()
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(lock, step, interrupt)
-        interrupted(lock)
-    assert (lock.held, lock.fileno()) == (False, -1)
-    with lock:
-        lock.check()
-    lock.close()
-
-
-def test_a_block_whose_end_is_interrupted_before_the_release_gives_it_back_too(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupt(**_: object) -> NoReturn:
-        raise KeyboardInterrupt
-
-    lock = Lock("x", settings=house.settings)
-    with pytest.raises(KeyboardInterrupt), lock:
-        monkeypatch.setattr(lock, "release", interrupt)
-    assert (lock.held, lock.fileno()) == (False, -1)
-
-
-def test_an_acquire_on_the_same_connection_that_is_interrupted_is_never_said_later(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupt(timeout: float | None, now: float) -> NoReturn:
-        ask(timeout, now)
-        lock._session.state = State.ATTACHED  # as it is between the two lines that say it
-        raise KeyboardInterrupt
-
-    lock = Lock("x", settings=house.settings).acquire()
-    lock.release(wait=True)
-    ask = lock._session.acquire
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(lock._session, "acquire", interrupt)
-        lock.acquire()
-    house.all_heard()
-    with lock:
-        house.wait_heard(Acquire)
-    house.wait_heard(Release)
-    assert house.all_heard() == []
-    lock.close()
-
-
-@pytest.mark.slow
-def test_a_lock_survives_interruptions_at_any_step(house: House) -> None:
-    class Interrupted(BaseException):
-        pass
-
-    def interrupt(number: int, frame: object) -> NoReturn:
-        raise Interrupted
-
-    before = signal.signal(signal.SIGALRM, interrupt)
-    lock = Lock("x", settings=house.settings)
-    times = 0
-    try:
-        for attempt in range(2000):
-            try:
-                lock.acquire()
-                signal.setitimer(signal.ITIMER_REAL, 1e-6 * (1 + attempt % 60))
-                lock.release()
-                lock.acquire()
-                signal.setitimer(signal.ITIMER_REAL, 0)
-            except Interrupted:
-                times += 1
-            if lock.held:  # interrupted before the first step of the release, or behind the last of the acquire
-                lock.release()
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-    assert times > 100
-    with lock:
-        lock.check()
     lock.close()
 
 
