@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from fcntl import LOCK_EX, LOCK_NB, flock
+from fcntl import F_DUPFD_CLOEXEC, LOCK_EX, LOCK_NB, fcntl, flock
 from select import POLLIN, poll
 from time import monotonic, sleep
 
@@ -122,7 +122,7 @@ def _start(place: Address, settings: Settings, environ: Mapping[str, str]) -> Wi
     said = ""
     if identity.job(environ):
         said = _launch(["systemd-run", "--user", "--scope", "--quiet", "--collect", "--"], place, settings, environ)
-        if not said:
+        if not said and sys.stderr is not None:  # it may be closed
             sys.stderr.write(
                 "holdfast: the daemon is started inside this batch job and ends with it, even if other jobs still "
                 "need it (HOLDFAST_AUTOSTART=no refuses that)\n"
@@ -148,7 +148,7 @@ def _launch(prefix: list[str], place: Address, settings: Settings, environ: Mapp
     """
     import subprocess  # 10 ms that only who starts a daemon pays
 
-    ours, its = os.pipe()
+    ours, its = _pipe()
     try:
         process = subprocess.Popen(
             [*prefix, *_command(place, settings, its)],
@@ -176,6 +176,16 @@ def _launch(prefix: list[str], place: Address, settings: Settings, environ: Mapp
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _pipe() -> tuple[int, int]:
+    """The two ends of a pipe, beyond 0, 1 and 2 even if those are free: in the daemon they are /dev/null."""
+    ends = os.pipe()
+    try:
+        return fcntl(ends[0], F_DUPFD_CLOEXEC, 3), fcntl(ends[1], F_DUPFD_CLOEXEC, 3)
+    finally:
+        os.close(ends[0])
+        os.close(ends[1])
 
 
 def _hear(pipe: int) -> str:

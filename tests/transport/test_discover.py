@@ -109,6 +109,25 @@ def test_a_daemon_has_nothing_of_ours(place: Place) -> None:
     assert not [name for name in seen["env"] if name.startswith("HOLDFAST_")]
 
 
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("job", [{}, {"PBS_JOBID": "7"}])
+def test_a_daemon_is_started_with_all_of_the_standard_streams_closed(place: Place, job: dict[str, str]) -> None:
+    child = os.fork()
+    if child == 0:
+        os.closerange(0, 3)
+        sys.stderr = None
+        failed = True
+        try:
+            discover.connect(place.settings, {**ENVIRON, **job, "PATH": "/nowhere"})
+            failed = False
+        finally:
+            os._exit(failed)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    (seen,) = place.started()
+    assert seen["stdin"] == "/dev/null"
+    assert len(seen["fds"]) == 4
+
+
 @pytest.mark.slow
 def test_many_at_once_start_one(place: Place) -> None:
     wires: list[zmtp.Wire] = []
