@@ -42,7 +42,7 @@ def address(run_dir: str | None, socket: str | None, uid: int) -> Address:
         socket: the daemon's socket itself; then ``run_dir`` does not matter.
 
     Raises:
-        InvalidSetting: a path that is empty, has a zero byte, or is too long for a UNIX socket.
+        InvalidSetting: a path that is empty, is no UTF-8, has a zero byte, or is too long for a UNIX socket.
     """
     if socket is not None:
         path = _absolute(socket, "the socket")
@@ -124,4 +124,9 @@ def _absolute(path: str, what: str) -> str:
         raise InvalidSetting(f"{what} has an empty path")
     if "\0" in path:
         raise InvalidSetting(f"{what} has a zero byte in its path: {path!r}")
-    return os.path.abspath(path)
+    path = os.path.abspath(path)
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:  # libzmq's binding takes text, and so do the messages that tell it
+        raise InvalidSetting(f"{what} has a path that is not valid UTF-8: {path!r}; choose another") from error
+    return path

@@ -44,6 +44,19 @@ def test_a_path_that_no_socket_can_have_is_refused(path: str) -> None:
         addresses.address(path, None, 1)
 
 
+@pytest.mark.parametrize("path", ["/tmp/\udcff.sock", "\udcff", "here"])
+def test_a_path_that_is_no_utf_8_is_refused_in_words_that_can_be_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    here = tmp_path / "\udcfe"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    for run_dir, socket in ((None, path), (path, None)):
+        with pytest.raises(InvalidSetting, match="not valid UTF-8") as caught:
+            addresses.address(run_dir, socket, 1)
+        str(caught.value).encode()
+
+
 def test_the_longest_locker_must_fit_too() -> None:
     room = addresses.MAX_PATH - len(".d/" + addresses.LONGEST_NAME)
     fits = "/" + "x" * (room - 1)
