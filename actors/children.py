@@ -72,6 +72,15 @@ def _no_main_module() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
+def _stopped(pid: int) -> bool:
+    """Is the process stopped (by SIGSTOP, or a debugger)?"""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] in (b"T", b"t")
+    except OSError:
+        return False
+
+
 def _take(handed_over: Any) -> int:
     return int(handed_over.detach())
 
@@ -97,6 +106,7 @@ class Children:
         self._epoll = select.epoll()
         self._owners: dict[int, int] = {}  # descriptor -> child number
         self._fork_server: int | None = None  # its pidfd
+        self._fork_server_pid = 0  # 0: not known yet
         self._fork_server_dead = False
 
     def fileno(self) -> int:
@@ -114,6 +124,8 @@ class Children:
         """
         if self._fork_server_dead:
             raise ProcessLookupError("the fork server died")
+        if self._fork_server_pid and _stopped(self._fork_server_pid):
+            raise BlockingIOError("the fork server is stopped")  # we would wait for it, and everybody for us
         pipe, end = pipe_pair()
         with end:
             process = self._context.Process(
@@ -192,6 +204,7 @@ class Children:
     def _watch_fork_server(self, pid: int) -> None:
         if self._fork_server is None:
             self._fork_server = os.pidfd_open(pid)
+            self._fork_server_pid = pid
             self._epoll.register(self._fork_server, select.EPOLLIN)
 
     def _bury(self, number: int) -> None:

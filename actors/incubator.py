@@ -53,7 +53,7 @@ from .log import event
 from .process import UNEXPECTED, Effect, Finish, KillChild, StartChild, Unlisten
 from .requests import Request, Requests
 from .rules.kinds import resource_from_name
-from .words import wait_in_words
+from .words import STOPPED, wait_in_words
 
 LATELY = 1.0  # seconds after it was named to somebody in which a locker does not retire
 WELCOME = 2.0  # seconds that a new daemon waits for its first client, at least
@@ -61,7 +61,6 @@ QUIESCE = 0.1  # seconds of lifespan once the daemon ends when idle
 STOP_LIMIT = 5.0  # seconds for children to end before they are killed
 RESTARTS = 5  # spare lockers that may die …
 RESTART_SPAN = 60.0  # … within so many seconds
-STOPPED = "the daemon was stopped"
 
 
 class Life(Enum):
@@ -116,6 +115,7 @@ class Incubator:
         self._told_to_end: set[int] = set()
         self._deaths: deque[float] = deque(maxlen=RESTARTS)  # of spare lockers
         self._can_start = True
+        self._told_to_stop = False  # by a person, who so takes the names in ``_dead`` upon himself
         self._last_epoch = 0
         self._idle_at: float | None = None
         self._kill_at: float | None = None
@@ -178,7 +178,7 @@ class Incubator:
             return [(session, Fault("only the user whom this daemon belongs to, or root, may stop it"))]
         self._clients.discard(session)
         stopping: list[Effect] = [(session, Stopping(self._pid))]
-        return stopping + (self._end_at_once(now) if message.now else self._quiesce(now))
+        return stopping + (self._end_at_once(now) if message.now else self._stop_when_idle(now))
 
     def left(self, session: Session, now: float) -> list[Effect]:
         """A client is gone."""
@@ -231,7 +231,7 @@ class Incubator:
                 effects.append(StartChild(number))
         elif self._wanted and not self._starting:
             effects += self._refuse_wanted()
-        busy = self._table or self._clients or (self._dead and self._life is Life.RUNNING)
+        busy = self._table or self._clients or (self._dead and not self._told_to_stop)
         if busy or self._lifespan < 0:
             self._idle_at = None
         elif self._idle_at is None:
@@ -348,9 +348,13 @@ class Incubator:
 
     def signalled(self, number: int, now: float) -> list[Effect]:
         """TERM: end when idle, or now; anything else that we listen to: now."""
-        if number == SIGTERM and self._term_quiesces and self._life is Life.RUNNING:
-            return self._quiesce(now)
+        if number == SIGTERM and self._term_quiesces and not self._told_to_stop:
+            return self._stop_when_idle(now)
         return self._end_at_once(now)
+
+    def _stop_when_idle(self, now: float) -> list[Effect]:
+        self._told_to_stop = True
+        return self._settle(self._quiesce(now), now)
 
     def _quiesce(self, now: float) -> list[Effect]:
         if self._life is not Life.RUNNING:

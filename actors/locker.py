@@ -52,12 +52,11 @@ from .log import event
 from .process import PARENT, UNEXPECTED, Effect, Finish, Unlisten
 from .rules.kinds import resource_from_name
 from .rules.line import Line, Owner
-from .words import holder_in_words, wait_in_words
+from .words import STOPPED, holder_in_words, wait_in_words
 
 GRACE = 2.0  # seconds that a parked session's place is kept
 HURRY = 0.1  # seconds of idle time once the daemon ends when idle
 AGAIN = 0.25  # seconds until a locker that was told to stay asks again, at least
-STOPPED = "the daemon was stopped"
 LEFT_ALONE = "the daemon died; this lock is only served until its last holder is done"
 
 
@@ -194,6 +193,8 @@ class Locker:
                 self._unlimit(owner)  # also of one who is refused later, as a deadlock
             if isinstance(answer, Refused) and answer.why is Refusal.BUSY:
                 answer = Refused(Refusal.BUSY, f"{self._name} is not free: {self._held_by()}")
+            elif isinstance(answer, Refused) and answer.why is Refusal.DEADLOCK:
+                answer = Refused(Refusal.DEADLOCK, f"{self._name} {answer.sentence}")
             if owner in self._places:
                 self._places[owner] = answer
             elif owner in self._sessions:
@@ -204,7 +205,8 @@ class Locker:
         """Who holds the resource, in words."""
         holders = [self._sessions.get(owner) for owner in self._holders()]
         if not holders:
-            return "others are in line before you"
+            waits = self._line is not None and self._line.waiters
+            return "others are in line before you" if waits else "it is too early for the next one"
         told = "held by " + holder_in_words(holders[0])
         return told if len(holders) == 1 else f"{told} and {len(holders) - 1} more"
 

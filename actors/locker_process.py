@@ -30,13 +30,13 @@ def name_process(comm: str) -> None:
         file.write(comm)
 
 
-def main(number: int, end: socket.socket, directory_lock: int, directory: str, verbose: bool) -> None:
+def main(number: int, end: socket.socket, rights: tuple[int, ...], directory: str, verbose: bool) -> None:
     """Run one locker; the target of a ``ChildSpec``.
 
     Args:
         number: of this child; its socket is ``locker-NUMBER.sock`` in ``directory``.
         end: our end of the pipe to the incubator.
-        directory_lock: descriptor of the daemon's lock; it stays open as long as this process lives, nothing else.
+        rights: descriptors by which its parent is the daemon; they stay open as long as this process lives.
     """
     for ignored in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
@@ -59,5 +59,9 @@ def _unix_seconds(now: float) -> float:
 
 
 def _write(path: str, sentence: str) -> None:
-    with open(path, "w") as file:
-        file.write(sentence + "\n")
+    """Leave a note for whoever comes. It is a courtesy: on a full disk the lock is served all the same."""
+    try:
+        with open(path, "w") as file:
+            file.write(sentence + "\n")
+    except OSError as error:
+        log.event("HFD033W", path=path, error=error)

@@ -1,7 +1,8 @@
 """How a process logs: one event, one line, a stable id.
 
-``HFD031W lock lost  resource=printer owner=4711``: the id, a sentence, then what belongs to it. The letter says how
-bad it is, as in FLoM's ``FLM009W``: I information, W warning, E error. Secrets (session ids) are never logged.
+``HFD022E a locker died with its resource  resource=printer``: the id, a sentence, then what belongs to it. The letter
+says how bad it is, as in FLoM's ``FLM009W``: I information, W warning, E error. Secrets (session ids) are never
+logged.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ EVENTS = {
     "HFD030W": "the incubator is gone; locks that are held stay until they are released",
     "HFD031W": "descriptors run out; new connections wait",
     "HFD032I": "descriptors are free again; new connections are let in",
+    "HFD033W": "a note for whoever wants to start a daemon cannot be written",
 }
 _LEVELS = {"I": logging.INFO, "W": logging.WARNING, "E": logging.ERROR}
 
@@ -41,4 +43,5 @@ def configure(role: str, *, verbose: bool = False) -> None:
     logger = logging.getLogger("holdfast")
     logger.handlers[:] = [handler]
     logger.propagate = False
+    logging.raiseExceptions = False  # a full disk under the log is no reason for a traceback in it
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)

@@ -23,6 +23,7 @@ before.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Sequence
@@ -158,6 +159,8 @@ class Process:
         self._signals = signals
         self._door = Door(lambda: os.urandom(16), pid=os.getpid())
         self._finish: Finish | None = None
+        self._log = logging.getLogger("holdfast")
+        self._telling = self._log.isEnabledFor(logging.DEBUG)  # each message; asked once, for it costs
         self._listening = True
         for source in (pipe, children, signals):
             if source is not None:
@@ -246,6 +249,8 @@ class Process:
         except RemoteProtocolError as error:
             self._door.counts["undecodable"] += 1
             return [(session, complaint(error))]
+        if self._telling:
+            self._log.debug("%s says %s", session.who.pid, message)
         return self._actor.handle(session, message, now)
 
     def _take_from_parent(self, pipe: Pipe, now: float, effects: list[Effect]) -> None:
@@ -285,7 +290,7 @@ class Process:
     def carry_out(self, effects: list[Effect]) -> None:
         """Carry out, including what follows from an answer that could not be delivered."""
         if len(effects) > 1:
-            _leave_out_the_implied(effects)
+            effects = _without_the_implied(effects)
         for effect in effects:  # grows while it runs
             if isinstance(effect, tuple):
                 to, message = effect
@@ -305,6 +310,8 @@ class Process:
                 self._raise_child(effect, effects)
 
     def _answer(self, session: Session, message: Message, effects: list[Effect]) -> None:
+        if self._telling:
+            self._log.debug("%s is told %s", session.who.pid, message)
         if self._router.send(session.routing_id, encode(message)):
             return
         if self._door.sessions.get(session.routing_id) is session:
@@ -326,15 +333,18 @@ class Process:
             effects += parent.child_died(effect.number, time.monotonic())
 
 
-def _leave_out_the_implied(effects: list[Effect]) -> None:
+def _without_the_implied(effects: list[Effect]) -> list[Effect]:
     """Leave out each ``Released`` that is followed by an answer to the same session: that one implies it.
 
     A client that releases and asks again in one breath is woken once instead of twice, and waking is what costs most.
     """
     answered: set[Session] = set()
-    for index in range(len(effects) - 1, -1, -1):
-        effect = effects[index]
+    kept: list[Effect] = []
+    for effect in reversed(effects):
         if isinstance(effect, tuple) and isinstance(effect[0], Session):
             if effect[0] in answered and isinstance(effect[1], Released):
-                del effects[index]
+                continue
             answered.add(effect[0])
+        kept.append(effect)
+    kept.reverse()
+    return kept

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .door import Session
 
+STOPPED = "the daemon was stopped"
+
 
 def wait_in_words(wait: float) -> str:
     """A wait as a person said it (``1.5 s``): on its way here a few milliseconds of it were spent.
@@ -19,7 +21,8 @@ def holder_in_words(session: Session | None) -> str:
     if session is None:
         return "a session that is on its way here"
     who = session.who
-    command = f" ({' '.join(who.command.split())})" if who.command else ""
+    command = f" ({who.command})" if who.command else ""
     reason = f", {who.reason!r}" if who.reason else ""
     job = f", job {who.job}" if who.job else ""
-    return f"{who.user or who.uid} on {who.host}, pid {who.pid}{command}{job}{reason}"
+    told = f"{who.user or who.uid} on {who.host}, pid {who.pid}{command}{job}{reason}"
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in told).split())

@@ -22,9 +22,11 @@ a ^C in the user's terminal never reaches it.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import signal
 import socket
+import struct
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -42,6 +44,9 @@ from ..transport.errors import HoldfastError, Unreachable
 from ..transport.sockets import Router, raise_descriptor_limit
 
 ENDING = 6.0  # seconds; the incubator gives its children 5 to end
+AGAIN = 0.05  # seconds until the right is tried again
+QUESTIONS = 4096  # how often it can be asked who has the right; nobody accepts these connections
+LEAST = 128  # open files without which a daemon could not serve anybody
 LOG_LIMIT = 1 << 20  # bytes; a longer log is set aside (one old one is kept) when a daemon starts
 
 
@@ -100,23 +105,74 @@ def lock_directory(path: str) -> int:
     return descriptor
 
 
-def lock_when_ended(plan: Plan) -> int:
-    """As ``lock_directory``; a daemon that is just ending (its socket is gone already) is given a moment."""
+def claim(path: str) -> socket.socket:
+    """Take the same right once more, where nobody can remove it by accident: a name in the kernel, not in a directory.
+
+    Who removes the directory of a daemon that runs (``rm -rf``, a cleaner of /tmp) would else let a second one start
+    beside it, and both would grant the same lock. The name is made of the path and of the directory two steps above
+    it, which are other ones in a container with a /tmp of its own.
+
+    Returns:
+        A socket; the right lasts as long as it, or a copy of it in a locker, is open.
+
+    Raises:
+        Unreachable: a process of ours has it.
+    """
+    above = os.stat(os.path.dirname(os.path.dirname(path)))
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
+    name = f"\0holdfast-{os.geteuid()}-{above.st_dev:x}-{above.st_ino:x}-{digest}"
+    right = socket.socket(socket.AF_UNIX)
+    try:
+        right.bind(name)
+        right.listen(QUESTIONS)
+    except OSError:
+        pid = _owner(name)
+        if pid:
+            right.close()
+            raise Unreachable(
+                f"process {pid} still serves {path}, which was removed or replaced under it; "
+                f"end that daemon first: kill {pid}"
+            ) from None
+    return right
+
+
+def _owner(name: str) -> int:
+    """The process of ours that listens at ``name``; 0 if it is somebody else's, who cannot keep us from starting."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as asking:
+        try:
+            asking.connect(name)  # nobody accepts: whoever asks leaves an entry in the queue for good
+        except OSError:
+            return 0
+        pid, uid, _ = struct.unpack("3i", asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        return int(pid) if uid == os.geteuid() else 0
+
+
+def lock_when_ended(plan: Plan) -> tuple[int, int]:
+    """As ``lock_directory`` and ``claim``; a daemon that is just ending (its socket is gone) is given a moment.
+
+    Returns:
+        The descriptors of both.
+    """
     until = time.monotonic() + ENDING
     while True:
         try:
-            return lock_directory(plan.directory)
+            right = lock_directory(plan.directory)
+            try:
+                return right, claim(plan.directory).detach()
+            except Unreachable:
+                os.close(right)
+                raise
         except Unreachable:
             if os.path.lexists(plan.socket) or time.monotonic() > until:
                 raise
-        time.sleep(0.01)
+        time.sleep(AGAIN)
 
 
 def _who_holds_on(path: str) -> str:
     notes = []
     for name in sorted(os.listdir(path)):
         if name.startswith("left-behind-"):
-            with open(os.path.join(path, name)) as file:
+            with suppress(FileNotFoundError), open(os.path.join(path, name)) as file:
                 notes.append(file.read().strip())
     if notes:
         told = "; ".join(notes)
@@ -145,9 +201,12 @@ def serve(plan: Plan, *, ready: Callable[[], None]) -> int:
     """
     log.configure("daemon", verbose=plan.verbose)
     prepare_directory(plan.directory)
-    right = lock_when_ended(plan)
+    limit = raise_descriptor_limit()
+    if limit < LEAST:
+        raise Unreachable(f"a daemon needs {LEAST} open files, and here only {limit} are allowed (ulimit -n)")
+    rights = lock_when_ended(plan)
     clear_leftovers(plan.directory)
-    spec = ChildSpec("locker", locker_main, (Inherited(right), plan.directory, plan.verbose))
+    spec = ChildSpec("locker", locker_main, (tuple(map(Inherited, rights)), plan.directory, plan.verbose))
     children = Children(spec, preload=["holdfast.actors.preload"])
     incubator = Incubator(
         lambda: time.time_ns() // 1000,
@@ -157,13 +216,15 @@ def serve(plan: Plan, *, ready: Callable[[], None]) -> int:
         uid=os.geteuid(),
         term_quiesces=plan.term_quiesces,
     )
-    router = Router(plan.socket, limit=raise_descriptor_limit())
+    router = Router(plan.socket, limit=limit)
     process = Process(incubator, router, children=children, signals=_listen_to_signals())
     process.carry_out(incubator.open(time.monotonic()))
     log.event("HFD001I", socket=plan.socket)
     ready()
     code = process.run()
     children.close()
+    if os.path.isdir(plan.directory):
+        clear_leftovers(plan.directory)
     return code
 
 
@@ -196,7 +257,10 @@ def _detach(plan: Plan) -> None:
     if os.path.exists(path) and os.path.getsize(path) > LOG_LIMIT:
         os.replace(path, path + ".1")
     emptied = os.O_TRUNC if plan.fresh else 0
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | emptied, 0o600)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | emptied, 0o600)
+    except OSError as error:
+        raise Unreachable(f"the daemon cannot write its log {path}: {error.strerror}") from error
     os.dup2(descriptor, 2)
     os.close(descriptor)
 

@@ -225,12 +225,16 @@ class Router:
         no moment without a socket at the path: who found none would start another daemon.
         """
         if self._listening:
-            self._listening = False
-            self._listener.close()
             aside = self._path + "~"
-            _clear(aside)
-            self._listener = _bind(aside, self._backlog)
-            os.rename(aside, self._path)
+            try:
+                _clear(aside)
+                listener = _bind(aside, self._backlog)
+                os.rename(aside, self._path)
+            except (Unreachable, OSError):
+                return  # the disk is full, the directory gone: the next newcomer makes us try again
+            self._listener.close()
+            self._listener = listener
+            self._listening = False
             self._ours = os.lstat(self._path)
 
     def stop_listening(self) -> None:

@@ -17,8 +17,10 @@ def test_a_wait_is_told_as_it_was_said(wait: float, said: str) -> None:
 
 
 def test_a_holder_is_told_on_one_line_whatever_its_command() -> None:
-    who = replace(hello(1), user="alice", host="node1", pid=7, command="sh -c \n echo", job="42", reason="nightly")
-    assert holder_in_words(Session(b"", who, 3)) == "alice on node1, pid 7 (sh -c echo), job 42, 'nightly'"
+    who = replace(
+        hello(1), user="alice", host="node1", pid=7, command="sh -c \n \x1b[31mecho", job="42", reason="nightly"
+    )
+    assert holder_in_words(Session(b"", who, 3)) == "alice on node1, pid 7 (sh -c [31mecho), job 42, 'nightly'"
 
 
 def test_a_holder_that_is_not_here_yet_has_no_name() -> None:
