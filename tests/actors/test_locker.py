@@ -118,6 +118,26 @@ def test_who_would_not_wait_hears_who_holds_it() -> None:
     assert refused == Refused(Refusal.BUSY, "printer is not free: held by alice on node1, pid 4711 (make)")
 
 
+def test_who_asks_again_within_a_tick_hears_that_it_is_too_early() -> None:
+    bench = Bench("_t_%M[1]")
+    bench.ask(A)
+    bench.release(A)
+    [(_, refused)] = bench.ask(B, timeout=0.0)  # type: ignore[misc]
+    assert refused == Refused(Refusal.BUSY, "_t_%M[1] is not free: it is too early for the next one")
+
+
+def test_a_deadlock_is_told_with_the_name_of_the_resource() -> None:
+    bench = Bench()
+    first, second = somebody(1), somebody(2)
+    for session in (first, second):
+        bench.ask(session, mode=Mode.PR)
+    bench.ask(somebody(3, inside=(first.who.session,)))
+    [(_, refused)] = bench.ask(somebody(4, inside=(second.who.session,)))  # type: ignore[misc]
+    assert isinstance(refused, Refused)
+    assert refused.why is Refusal.DEADLOCK
+    assert refused.sentence.startswith("printer would wait for ever")
+
+
 def test_a_disconnect_lets_the_next_one_in() -> None:
     bench = Bench()
     held = bench.holder()

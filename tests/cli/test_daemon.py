@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from pathlib import Path
 
 import pytest
 
 from holdfast.cli import daemon
-from holdfast.cli.daemon import Plan, clear_leftovers, lock_directory, plan_from_words
+from holdfast.cli.daemon import Plan, claim, clear_leftovers, lock_directory, plan_from_words
 from holdfast.transport.errors import Unreachable
 from raw import find, start_daemon
 from support import House, wait_dead, wait_until
@@ -127,3 +128,22 @@ def test_a_daemon_whose_starter_is_gone_serves_others(house: House) -> None:
     pid = house.daemon()
     assert house.run("stop", "--now", "--socket", f"{house.path}/s").returncode == 0
     wait_dead(pid)
+
+
+def test_the_right_outlives_the_removal_of_the_directory(house: House) -> None:
+    path = f"{house.path}/run/local"
+    os.makedirs(path)
+    with claim(path):
+        shutil.rmtree(f"{house.path}/run/local")
+        with pytest.raises(Unreachable, match=f"process {os.getpid()} still serves"):
+            claim(path)
+        claim(f"{house.path}/run/other").close()
+    claim(path).close()
+
+
+def test_somebody_elses_name_keeps_nobody_from_working(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = f"{house.path}/run/local"
+    os.makedirs(path)
+    with claim(path):
+        monkeypatch.setattr(daemon, "_owner", lambda name: 0)
+        claim(path).close()

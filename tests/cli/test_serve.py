@@ -84,3 +84,10 @@ def test_what_it_logs_goes_to_stderr_and_nothing_to_stdout(house: House) -> None
     said, logged = serving.communicate(timeout=LIMIT)
     assert said == ""
     assert "HFD004I" in logged
+
+
+def test_verbose_tells_each_message_and_no_secret(house: House) -> None:
+    serving = serve(house, "-v")
+    assert house.run("run", "-r", "printer", "--", "true").returncode == 0
+    assert "says Acquire(resource='printer'" in wait_line(serving.stderr, "says Acquire")
+    assert "is told Granted(" in wait_line(serving.stderr, "is told Granted")
