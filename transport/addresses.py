@@ -54,7 +54,7 @@ def address(run_dir: str | None, socket: str | None, uid: int) -> Address:
     if longest > MAX_PATH:
         raise InvalidSetting(
             f"the socket path {found.socket} is too long by {longest - MAX_PATH} bytes: "
-            f"a UNIX socket's path has at most {MAX_PATH}; choose a shorter --socket or HOLDFAST_RUN_DIR"
+            f"a UNIX socket's path has at most {MAX_PATH}; choose a shorter one"
         )
     return found
 
@@ -82,10 +82,12 @@ def check_directory(path: str) -> bool:
     except OSError as error:
         raise Unreachable(f"cannot look at {path}: {error.strerror}") from error
     if not stat.S_ISDIR(found.st_mode):
-        raise Unreachable(f"{path} is not a directory; remove it, or choose another by HOLDFAST_RUN_DIR or --socket")
+        raise Unreachable(
+            f"{path} is not a directory; remove it, or choose another by HOLDFAST_RUN_DIR or HOLDFAST_SOCKET"
+        )
     if found.st_uid != os.geteuid():
         raise Unreachable(
-            f"{path} belongs to user {found.st_uid}, not to you; choose another by HOLDFAST_RUN_DIR or --socket"
+            f"{path} belongs to user {found.st_uid}, not to you; choose another by HOLDFAST_RUN_DIR or HOLDFAST_SOCKET"
         )
     if found.st_mode & 0o077:
         mode = stat.S_IMODE(found.st_mode)

@@ -84,7 +84,7 @@ def _check_socket(path: str, refused: ConnectionRefusedError) -> None:
         return
     if not is_socket:
         raise Unreachable(
-            f"{path} is not a socket; it was left as it is: remove it, or choose another by --socket"
+            f"{path} is not a socket; it was left as it is: remove it, or choose another path"
         ) from refused
 
 

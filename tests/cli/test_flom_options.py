@@ -216,6 +216,7 @@ def test_a_path_that_cannot_be_is_refused_in_two_lines(flom: Run, words: list[st
     lines = refused(flom(*words, "true")).splitlines()
     assert lines[0] == first
     assert lines[1].startswith(second)
+    assert "--" not in lines[1], "our options are not flom's"
 
 
 def test_a_negative_quantity_is_ignored_with_a_warning(flom: Run) -> None:
