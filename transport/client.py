@@ -267,18 +267,18 @@ class Lock:
                     self._send(frames)
                 case Receive(timeout=timeout):
                     self._receive(timeout)
-                case Open(address=address, pause=pause):
-                    self._open(address, pause)
+                case Open() as wanted:
+                    self._open(wanted)
 
-    def _open(self, address: str, pause: float) -> None:
+    def _open(self, wanted: Open) -> None:
         self._hang_up()
-        if pause:
-            sleep(pause)
+        if wanted.pause:
+            sleep(wanted.pause)
         try:
-            if address:
-                self._wire = Wire(self._locker_path(address))
+            if wanted.address:
+                self._wire = Wire(self._locker_path(wanted.address), wanted.patience)
             else:
-                self._wire = discover.connect(self._settings, os.environ)
+                self._wire = discover.connect(self._settings, os.environ, wanted.patience)
         except Closed:
             self._session.ended()
         except (FileNotFoundError, ConnectionRefusedError):  # a locker that is just ending
@@ -288,7 +288,7 @@ class Lock:
         except OSError as error:
             raise Unreachable(f"cannot connect to the locker of {self.resource}: {error.strerror}") from error
         else:
-            self._session.opened()
+            self._session.opened(monotonic())
 
     def _locker_path(self, address: str) -> str:
         if "/" in address or "\0" in address:

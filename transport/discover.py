@@ -15,6 +15,7 @@ import os
 import stat
 import sys
 from fcntl import F_DUPFD_CLOEXEC, LOCK_EX, LOCK_NB, fcntl, flock
+from math import inf
 from select import POLLIN, poll
 from time import monotonic, sleep
 
@@ -34,8 +35,12 @@ AGAIN = 0.05  # seconds until we try again while somebody else starts one
 REAP = 5.0  # seconds for the process that we started to leave the daemon to itself
 
 
-def connect(settings: Settings, environ: Mapping[str, str]) -> Wire:
+def connect(settings: Settings, environ: Mapping[str, str], patience: float = inf) -> Wire:
     """A connection to the incubator of the daemon that ``settings`` mean; it is started if need be.
+
+    Args:
+        patience: seconds for one that is there to greet us, or for somebody else to start one. If it is we who start
+            it, that takes as long as it takes.
 
     Raises:
         InvalidSetting: no socket can be there.
@@ -43,7 +48,7 @@ def connect(settings: Settings, environ: Mapping[str, str]) -> Wire:
         Unreachable: there is no daemon, and none may be or could be started; the sentence says what to do.
     """
     place = addresses.address_of(settings)
-    wire = find(place)
+    wire = find(place, patience)
     if wire is not None:
         return wire
     if settings.lifespan == 0 or not settings.autostart:
@@ -51,11 +56,14 @@ def connect(settings: Settings, environ: Mapping[str, str]) -> Wire:
             f"no daemon is running at {place.socket}, and none may be started here; start one with: holdfast serve"
         )
     addresses.prepare(place)
-    return _start_or_wait(place, settings, environ)
+    return _start_or_wait(place, settings, environ, min(START, patience))
 
 
-def find(place: Address) -> Wire | None:
+def find(place: Address, patience: float = inf) -> Wire | None:
     """A connection to the daemon at ``place``; None if there is none.
+
+    Args:
+        patience: as that of ``Wire``.
 
     Raises:
         Closed: the connection ended at once: a daemon that is ending.
@@ -64,7 +72,7 @@ def find(place: Address) -> Wire | None:
     if place.run_dir and not addresses.check_directory(place.run_dir):
         return None
     try:
-        return Wire(place.socket)
+        return Wire(place.socket, patience)
     except FileNotFoundError:
         return None
     except ConnectionRefusedError as error:
@@ -88,23 +96,25 @@ def _check_socket(path: str, refused: ConnectionRefusedError) -> None:
         ) from refused
 
 
-def _start_or_wait(place: Address, settings: Settings, environ: Mapping[str, str]) -> Wire:
+def _start_or_wait(place: Address, settings: Settings, environ: Mapping[str, str], patience: float) -> Wire:
     """Start the daemon, or connect to the one that somebody else is starting."""
     try:
         file = os.open(f"{place.directory}/starting", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise Unreachable(f"cannot write to the directory {place.directory}: {error.strerror}") from error
     try:
-        until = monotonic() + START
+        until = monotonic() + patience
         while True:
             first = _take(file)
-            wire = find(place)
+            wire = find(place, until - monotonic())
             if wire is not None:
                 return wire
             if first:
                 return _start(place, settings, environ)
             if monotonic() > until:
-                raise Unreachable(f"somebody has been starting the daemon at {place.socket} for {START:.0f} s in vain")
+                raise Unreachable(
+                    f"somebody has been starting the daemon at {place.socket} for {patience:.2g} s in vain"
+                )
             sleep(AGAIN)
     finally:
         os.close(file)

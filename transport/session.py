@@ -9,7 +9,7 @@ time. Granted: the lock is lost. Released and not acknowledged: released, outcom
 table ``_NEXT``; what is not in it is the other side's fault.
 
 The timeout is kept by the locker (by the incubator while we are parked); here is only the guard against a daemon that
-does not answer: what we asked for and ``GRACE``, counted in time spent waiting for answers.
+does not answer: what we asked for and ``GRACE``, counted in time spent waiting for connections and answers.
 
 Source: docs/protocol.md; the shape is that of h11 and of websockets' sans-I/O core.
 """
@@ -17,6 +17,7 @@ Source: docs/protocol.md; the shape is that of h11 and of websockets' sans-I/O c
 from __future__ import annotations
 
 from enum import Enum
+from math import inf
 
 from .errors import (
     Busy,
@@ -116,11 +117,15 @@ _CAUSES = {Cause.STOPPED: "the daemon was stopped", Cause.FAILED: "the locker fa
 
 
 class Open:
-    """Close what is open, wait ``pause`` seconds, and connect to the incubator (``address`` "") or to a locker."""
+    """Close what is open, wait ``pause`` seconds, and connect to the incubator (``address`` "") or to a locker.
 
-    def __init__(self, address: str, pause: float) -> None:
+    Whatever is there has ``patience`` seconds to greet us.
+    """
+
+    def __init__(self, address: str, pause: float, patience: float) -> None:
         self.address = address
         self.pause = pause
+        self.patience = patience
 
 
 class Send:
@@ -158,7 +163,7 @@ class Session:
         self._attempts = 0  # connections in a row that led to nothing
         self._deadline: float | None = None
         self._patience: float | None = None  # seconds that may still be spent waiting for answers
-        self._waiting_since = 0.0
+        self._waiting_since: float | None = None
 
     # --- what the owner wants ---
 
@@ -177,6 +182,7 @@ class Session:
         self._attempts = 0
         self._deadline = None if timeout is None else now + timeout
         self._patience = None if timeout is None else timeout + GRACE
+        self._waiting_since = None
         if self.state is State.AWAY:
             self.state = State.SEEKING
         else:
@@ -213,15 +219,20 @@ class Session:
             return Send(self.to_send())
         if self.state in _SETTLED:
             return None
-        if self.state is State.SEEKING:
-            return Open("", PAUSES[self._attempts - 1] if self._attempts else 0.0)
-        if self.state is State.CALLING:
-            return Open(self._address, 0.0)
+        self._be_patient(now)
         self._waiting_since = now
+        patience = inf if self._patience is None else self._patience
+        if self.state is State.SEEKING:
+            return Open("", PAUSES[self._attempts - 1] if self._attempts else 0.0, patience)
+        if self.state is State.CALLING:
+            return Open(self._address, 0.0, patience)
         return Receive(self._patience)
 
-    def opened(self) -> None:
+    def opened(self, now: float) -> None:
         """The connection is there."""
+        self._be_patient(now)
+        if self.state is State.SEEKING and self._patience is not None:  # it may be we who had to start the daemon
+            self._patience = max(self._patience, GRACE)
         self._outbox = [encode(self._hello)]
         self.state = State.MEETING if self.state is State.CALLING else State.GREETING
 
@@ -315,9 +326,9 @@ class Session:
         return FOREVER if self._deadline is None else max(0.0, self._deadline - now)
 
     def _be_patient(self, now: float) -> None:
-        if self._patience is not None:
+        if self._patience is not None and self._waiting_since is not None:
             self._patience -= now - self._waiting_since
-            self._waiting_since = now
+        self._waiting_since = None
 
     def _try_again(self) -> None:
         self._attempts += 1

@@ -17,6 +17,7 @@ import select
 import struct
 from _socket import AF_UNIX, MSG_DONTWAIT, MSG_NOSIGNAL, SO_SNDTIMEO, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET, socket
 from functools import cache
+from math import inf
 from time import monotonic
 from weakref import WeakSet
 
@@ -97,20 +98,23 @@ class Stream:
 class Wire:
     """An open connection to the ROUTER that listens at ``path``.
 
+    Args:
+        patience: seconds for the connection, and again for the greeting; ``PATIENCE`` at most.
+
     Raises:
         OSError: nobody listens there (as ``connect`` of man 2 says it).
         Closed: the connection ended during the greeting.
         Unreachable: what listens there does not answer, or not as ZeroMQ would.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, patience: float = inf) -> None:
         self.path = path
         self._stream = Stream()
         self._socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC)
         _open_wires.add(self)
         _close_in_children()
         try:
-            self._open()
+            self._open(max(0.0, min(patience, PATIENCE)))
         except RemoteProtocolError as error:
             self.close()
             raise Unreachable(f"{path} is not a Holdfast socket: {error}") from error
@@ -118,29 +122,29 @@ class Wire:
             self.close()
             raise
 
-    def _open(self) -> None:
-        # The kernel's own limit: a non-blocking connect to a full backlog would fail at once with EAGAIN.
-        self._socket.setsockopt(SOL_SOCKET, SO_SNDTIMEO, struct.pack("ll", PATIENCE, 0))
+    def _open(self, patience: float) -> None:
+        # The kernel's own limit: a non-blocking connect to a full backlog would fail at once with EAGAIN. 0: for ever.
+        self._socket.setsockopt(SOL_SOCKET, SO_SNDTIMEO, struct.pack("ll", *divmod(int(patience * 1e6) or 1, 10**6)))
         try:
             self._socket.connect(self.path)
         except BlockingIOError:
-            raise Unreachable(f"what listens at {self.path} has accepted nobody for {PATIENCE} s") from None
+            raise Unreachable(f"what listens at {self.path} has accepted nobody for {patience:.2g} s") from None
         self._socket.setblocking(False)
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
         self._write(_GREETING + frame_bytes(_READY, _COMMAND))
-        until = monotonic() + PATIENCE
+        until = monotonic() + patience
         while not self._stream.greeting():
-            self._read_until(until)
+            self._read_until(until, patience)
         while (frame := self._stream.frame()) is None:
-            self._read_until(until)
+            self._read_until(until, patience)
         flags, body = frame
         if not flags & _COMMAND or not body.startswith(b"\5READY"):
             raise RemoteProtocolError("its first word is not READY")
 
-    def _read_until(self, until: float) -> None:
+    def _read_until(self, until: float, patience: float) -> None:
         if not self._read(max(0.0, until - monotonic())):
-            raise Unreachable(f"what listens at {self.path} has not greeted us for {PATIENCE} s")
+            raise Unreachable(f"what listens at {self.path} has not greeted us for {patience:.2g} s")
 
     def fileno(self) -> int:
         """The connection's descriptor: readable when something has come, or when it has ended."""

@@ -175,6 +175,25 @@ def test_somebody_who_starts_one_for_ever_is_not_waited_for(place: Place, monkey
     os.close(starting)
 
 
+def test_who_is_not_patient_waits_neither_for_a_greeting_nor_for_others_to_start_one(place: Place) -> None:
+    addresses.prepare(place.address)
+    starting = os.open(f"{place.address.directory}/starting", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(starting, fcntl.LOCK_EX)
+    with pytest.raises(Unreachable, match=r"0\.01 s in vain"):
+        discover.connect(place.settings, ENVIRON, 0.01)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(place.address.socket)
+        listener.listen()
+        with pytest.raises(Unreachable, match=r"not greeted us for 0\.01 s"):
+            discover.connect(place.settings, ENVIRON, 0.01)
+    os.close(starting)
+
+
+def test_who_starts_one_is_patient(place: Place) -> None:
+    discover.connect(place.settings, ENVIRON, 0.0).close()
+    assert len(place.started()) == 1
+
+
 @pytest.mark.parametrize("settings", [Settings(lifespan=0), Settings(autostart=False)])
 def test_where_none_may_be_started_the_sentence_says_how(place: Place, settings: Settings) -> None:
     settings = Settings(run_dir=place.settings.run_dir, lifespan=settings.lifespan, autostart=settings.autostart)

@@ -5,6 +5,8 @@ Long because each row of the table of states is told as a story of its own.
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,7 +96,7 @@ def at(state: State, timeout: float | None = None) -> Session:
     while session.state is not state:
         step = session.step(0.0)
         if isinstance(step, Open):
-            session.opened()
+            session.opened(0.0)
         elif isinstance(step, Send):
             pass
         elif session.state in (State.GREETING, State.MEETING):
@@ -118,13 +120,13 @@ def test_the_whole_way_to_a_lock_and_back() -> None:
     assert session.step(0.0) is None
     session.acquire(5.0, 10.0)
     assert opens(session) == ("", 0.0)
-    session.opened()
+    session.opened(0.0)
     assert sent(session) == [HELLO]
     hears(session, WELCOME, 10.5)
     assert sent(session) == [ECHO, Locate("printer", Mode.PW, 2, 4.5, True, False, 2.0, Order.FIFO)]
     hears(session, Located("locker-4.sock", 99), 11.0)
     assert opens(session) == ("locker-4.sock", 0.0)
-    session.opened()
+    session.opened(0.0)
     assert sent(session) == [HELLO]
     hears(session, WELCOME, 12.0)
     assert sent(session) == [ECHO, Acquire("printer", 99, Mode.PW, 2, 3.0, True)]
@@ -203,7 +205,7 @@ def test_a_connection_that_ends_before_the_grant_is_tried_again_from_the_top(sta
     session.ended()
     assert session.error is None
     assert opens(session) == ("", PAUSES[0])
-    session.opened()
+    session.opened(0.0)
     assert sent(session) == [HELLO]
     hears(session, WELCOME, 4.0)
     assert sent(session, 4.0)[1] == Locate("printer", Mode.PW, 2, 6.0, True, False, 2.0, Order.FIFO)
@@ -222,7 +224,7 @@ def test_after_five_attempts_that_led_nowhere_it_is_unreachable() -> None:
     pauses = []
     while session.state is State.SEEKING:
         pauses.append(opens(session)[1])
-        session.opened()
+        session.opened(0.0)
         sent(session)
         hears(session, WELCOME)
         sent(session)
@@ -307,7 +309,42 @@ def test_the_guard_is_what_was_asked_for_and_two_seconds_of_waiting() -> None:
     assert session.step(204.0) is None
 
 
+def test_a_connection_has_what_is_left_of_the_guard_and_counts() -> None:
+    session = Session(HELLO, LOCATE)
+    session.acquire(5.0, 0.0)
+    seek = session.step(100.0)
+    assert isinstance(seek, Open)
+    assert seek.patience == 5.0 + GRACE
+    session.opened(103.0)
+    sent(session)
+    assert waits(session, 200.0) == 2.0 + GRACE
+    session.received(encode(WELCOME), 200.5)
+    sent(session)
+    session.received(encode(Located("locker-1.sock", 5)), 201.0)
+    call = session.step(300.0)
+    assert isinstance(call, Open)
+    assert call.patience == 1.5 + GRACE
+    session.ended()
+    again = session.step(301.0)
+    assert isinstance(again, Open)
+    assert again.patience == 0.5 + GRACE
+
+
+def test_a_daemon_that_had_to_be_started_may_still_answer() -> None:
+    session = Session(HELLO, LOCATE)
+    session.acquire(0.0, 0.0)
+    assert isinstance(session.step(0.0), Open)
+    session.opened(20.0)
+    sent(session, 20.0)
+    assert waits(session, 20.0) == GRACE
+
+
 def test_who_waits_for_ever_has_no_guard() -> None:
+    session = Session(HELLO, LOCATE)
+    session.acquire(None, 0.0)
+    seek = session.step(0.0)
+    assert isinstance(seek, Open)
+    assert seek.patience == inf
     session = at(State.QUEUED)
     assert waits(session) is None
     session.silent(1e9)
@@ -400,7 +437,7 @@ def test_whatever_the_other_side_says_there_is_always_a_next_step_or_an_end(stor
         now += 1.0
         while isinstance(step := session.step(now), Send | Open):
             if isinstance(step, Open):
-                session.opened()
+                session.opened(now)
         if step is None:  # settled: it is our turn
             assert session.state in (State.AWAY, State.HELD, State.ATTACHED)
             assert session.state is not State.HELD or session.granted is not None

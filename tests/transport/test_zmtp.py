@@ -7,6 +7,7 @@ import select
 import socket
 import threading
 from collections.abc import Iterator
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -48,9 +49,9 @@ class Peer:
         self.wires: list[zmtp.Wire] = []
         self.errors: list[Exception] = []
 
-    def open(self, path: str, *answers: bytes, then_close: bool = False) -> None:
+    def open(self, path: str, *answers: bytes, then_close: bool = False, patience: float = inf) -> None:
         """A wire opens, and hears ``answers``, each in a packet of its own."""
-        thread = threading.Thread(target=self._open, args=(path,))
+        thread = threading.Thread(target=self._open, args=(path, patience))
         thread.start()
         self.connection = self.listener.accept()[0]
         self.connection.settimeout(LIMIT)
@@ -60,9 +61,9 @@ class Peer:
             self.connection.close()
         thread.join(LIMIT)
 
-    def _open(self, path: str) -> None:
+    def _open(self, path: str, patience: float) -> None:
         try:
-            self.wires.append(zmtp.Wire(path))
+            self.wires.append(zmtp.Wire(path, patience))
         except (OSError, RemoteProtocolError) as error:
             self.errors.append(error)
 
@@ -231,6 +232,12 @@ def test_silence_is_bounded(path: str, peer: Peer, monkeypatch: pytest.MonkeyPat
     assert f"{path} has not greeted us for 1 s" in str(peer.errors[0])
 
 
+@pytest.mark.parametrize(("patience", "said"), [(0.0, "0 s"), (0.01, "0.01 s"), (-1.0, "0 s")])
+def test_who_is_less_patient_waits_less(path: str, peer: Peer, patience: float, said: str) -> None:
+    peer.open(path, patience=patience)
+    assert f"{path} has not greeted us for {said}" in str(peer.errors[0])
+
+
 @pytest.mark.slow
 def test_a_peer_that_never_reads_is_bounded(path: str, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     peer.open(path, GREETING, READY)
@@ -249,6 +256,8 @@ def test_a_full_backlog_is_bounded(path: str, monkeypatch: pytest.MonkeyPatch) -
         first.connect(path)
         with pytest.raises(Unreachable, match="accepted nobody for 1 s"):
             zmtp.Wire(path)
+        with pytest.raises(Unreachable, match="accepted nobody for 0 s"):
+            zmtp.Wire(path, 0.0)
 
 
 def test_nobody_there_is_told_as_the_kernel_does(path: str) -> None:
