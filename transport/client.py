@@ -14,17 +14,16 @@ from __future__ import annotations
 import atexit
 import os
 from functools import cache
-from math import inf, isnan
 from time import monotonic, sleep
 from weakref import WeakSet
 
-from . import addresses, discover, identity, names
+from . import addresses, asked, discover, identity
 from .errors import Busy, HoldfastError, LockLost, RemoteProtocolError, TimedOut, Unreachable, UsageError
-from .messages import FOREVER, Locate, Mode, Order
+from .messages import Mode, Order
 from .session import Open, Receive, Send, Session, State
 from .settings import Settings, load
 from .turn import Turn
-from .wire import ID_SIZE, MAX_INT
+from .wire import ID_SIZE
 from .zmtp import Closed, Wire
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
@@ -73,15 +72,11 @@ class Lock:
         command: Sequence[str] | None = None,
         tell: Callable[[Message], None] | None = None,
     ) -> None:
-        name = names.parse(resource)
-        if not 1 <= quantity <= MAX_INT:
-            raise UsageError(f"a quantity of {quantity} has no meaning; 1 is the least")
-        if isnan(idle):
-            raise UsageError("idle is not a number")
+        name, ask = asked.locate(resource, mode, quantity, nest=nest, create=create, idle=idle, order=order)
         self.resource = resource
-        self.mode = Mode(mode)
+        self.mode = ask.mode
         self.quantity = quantity
-        self.timeout = _timeout(timeout)
+        self.timeout = asked.limit(timeout)
         self._settings = load("holdfast", {}, os.environ).settings if settings is None else settings
         self._transactional = name.transactional
         _locks.add(self)
@@ -100,9 +95,7 @@ class Lock:
                 command=command,
                 command_lines=self._settings.command_lines,
             ),
-            Locate(
-                resource, self.mode, quantity, FOREVER, nest, create, FOREVER if idle == inf else idle, Order(order)
-            ),
+            ask,
         )
 
     # --- the verbs ---
@@ -121,7 +114,7 @@ class Lock:
             NotGranted: it is not ours; ``Busy``, ``TimedOut`` and the others say why.
             Unreachable: no daemon answers.
         """
-        limit = self.timeout if timeout is ... else _timeout(timeout)
+        limit = self.timeout if timeout is ... else asked.limit(timeout)
         with self._turn:
             if self.held:
                 raise UsageError(f"{self.resource} is held already by this Lock", resource=self.resource)
@@ -226,8 +219,8 @@ class Lock:
 
     @property
     def held(self) -> bool:
-        """Whether the lock is ours, as far as we have heard (``check`` listens)."""
-        return self._session.state is State.HELD
+        """Whether the lock is ours, as far as we have heard (``check`` listens); never in a forked child."""
+        return self._session.state is State.HELD and not self._turn.forked
 
     @property
     def element(self) -> str:
@@ -372,14 +365,6 @@ def environment(lock: Lock) -> dict[str, str]:
         "HOLDFAST_TOKEN": str(lock.token),
         identity.SESSION: identity.handed_down(os.environ, bytes.fromhex(lock.session)),
     }
-
-
-def _timeout(timeout: float | None) -> float | None:
-    if timeout is None or timeout == inf:
-        return None
-    if not timeout >= 0:
-        raise UsageError(f"a timeout of {timeout} s has no meaning; None waits for ever")
-    return timeout
 
 
 _locks: WeakSet[Lock] = WeakSet()

@@ -39,8 +39,10 @@ def hello(
         command_lines: "full", "name" (the first word alone) or "none".
 
     Raises:
-        UsageError: the reason is too long.
+        UsageError: the reason is no text, or too long.
     """
+    if not isinstance(reason, str):
+        raise UsageError(f"a reason is a str, not {reason!r}")
     if len(reason.encode("utf-8", "surrogatepass")) > MAX_TEXT:
         raise UsageError(f"the reason is longer than {MAX_TEXT} bytes")
     words = list(sys.orig_argv if command is None else command)

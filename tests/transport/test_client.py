@@ -236,7 +236,7 @@ def test_a_forked_child_cannot_use_the_lock(house: House) -> None:
     lock = Lock("x", settings=house.settings).acquire()
     child = os.fork()
     if child == 0:
-        refused = 0
+        refused = 10 * lock.held
         for verb in (lock.acquire, lock.release, lock.check):
             try:
                 verb()
@@ -265,6 +265,11 @@ def test_what_is_held_cannot_be_acquired_again(house: House) -> None:
 @pytest.mark.parametrize(
     "make",
     [
+        lambda: Lock(b"x"),  # type: ignore[arg-type]  # as are all of these that no checker has seen
+        lambda: Lock("x", "EX"),  # type: ignore[arg-type]
+        lambda: Lock("x", quantity=1.5),  # type: ignore[arg-type]
+        lambda: Lock("x", order=7),  # type: ignore[arg-type]
+        lambda: Lock("x", reason=b"y"),  # type: ignore[arg-type]
         lambda: Lock(""),
         lambda: Lock("x y"),
         lambda: Lock("x", quantity=0),
