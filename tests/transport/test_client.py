@@ -262,6 +262,15 @@ def test_what_is_held_cannot_be_acquired_again(house: House) -> None:
     lock.close()
 
 
+def test_a_block_that_was_never_left_does_not_count_once_the_lock_was_given_back(house: House) -> None:
+    lock = Lock("x", settings=house.settings)
+    lock.__enter__()
+    lock.release()
+    with lock:
+        lock.check()
+    lock.close()
+
+
 @pytest.mark.parametrize(
     "make",
     [
