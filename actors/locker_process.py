@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 
+from ..transport.addresses import locker_name
 from ..transport.messages import Ready
 from ..transport.pipe import Pipe
 from ..transport.sockets import Router, raise_descriptor_limit
@@ -42,7 +43,7 @@ def main(number: int, end: socket.socket, rights: tuple[int, ...], directory: st
         signal.signal(ignored, signal.SIG_IGN)
     name_process(COMM)
     log.configure("locker", verbose=verbose)
-    address = f"locker-{number}.sock"
+    address = locker_name(number)
     note = os.path.join(directory, f"left-behind-{os.getpid()}")
     pipe = Pipe(end)
     router = Router(os.path.join(directory, address), limit=raise_descriptor_limit())

@@ -26,7 +26,6 @@ import hashlib
 import os
 import signal
 import socket
-import struct
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -40,6 +39,7 @@ from ..actors.locker_process import main as locker_main
 from ..actors.locker_process import name_process
 from ..actors.process import Process
 from ..transport.addresses import prepare_directory
+from ..transport.control import credentials
 from ..transport.errors import HoldfastError, Unreachable
 from ..transport.sockets import Router, raise_descriptor_limit
 
@@ -143,8 +143,8 @@ def _owner(name: str) -> int:
             asking.connect(name)  # nobody accepts: whoever asks leaves an entry in the queue for good
         except OSError:
             return 0
-        pid, uid, _ = struct.unpack("3i", asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-        return int(pid) if uid == os.geteuid() else 0
+        pid, uid = credentials(asking.fileno())
+        return pid if uid == os.geteuid() else 0
 
 
 def lock_when_ended(plan: Plan) -> tuple[int, int]:

@@ -87,9 +87,15 @@ def _hear(wire: Wire) -> Message:
 
 
 def pid_behind(descriptor: int) -> int:
-    """The process that listens at the other end of a UNIX socket (man 7 unix, SO_PEERCRED)."""
-    with socket.socket(fileno=os.dup(descriptor)) as connected:
-        pid, _, _ = struct.unpack("3i", connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    """The process that listens at the other end of a UNIX socket."""
+    pid, _ = credentials(descriptor)
     if pid == 0:
         raise Unreachable("the daemon runs in another process namespace; stop it from there")
-    return int(pid)
+    return pid
+
+
+def credentials(descriptor: int) -> tuple[int, int]:
+    """Process (0: in another namespace) and user at the other end of a UNIX socket (man 7 unix, SO_PEERCRED)."""
+    with socket.socket(fileno=os.dup(descriptor)) as connected:
+        pid, uid, _ = struct.unpack("3i", connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return pid, uid
