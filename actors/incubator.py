@@ -209,7 +209,7 @@ class Incubator:
         self._serves[child] = key
         coming = self._requests.take(key)
         creator = coming[0].ask
-        effects: list[Effect] = [(child, Assign(key, epoch, creator.idle, creator.order))]
+        effects: list[Effect] = [(child, Assign(key, epoch, creator.idle, creator.order, 0, creator.resource))]
         if self._life is Life.QUIESCING:
             effects.append((child, Quiesce()))
         if any(request.parked for request in coming):

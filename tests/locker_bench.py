@@ -35,7 +35,7 @@ class Bench:
             self.assign(idle=idle)
 
     def assign(self, *, idle: float = 2.0, epoch: int = EPOCH) -> None:
-        assert self.told(Assign(self.resource, epoch, idle, Order.FIFO)) == []
+        assert self.told(Assign(self.resource, epoch, idle, Order.FIFO, 3, self.resource)) == []
 
     def told(self, message: Message) -> list[Effect]:
         return self.locker.told(message, self.now)

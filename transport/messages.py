@@ -1,5 +1,7 @@
 """Every message that passes between two processes, and the enums in their fields.
 
+(Three of these stand in ``enums.py``, and what ``Changes`` carries in ``records.py``.)
+
 The contract is ``docs/protocol.md``; a test compares its table with this file. A message is a frozen value without
 behaviour: ``wire.py`` turns it into a frame and back, and what it means is decided elsewhere. Fields are
 ``str int float bool bytes``, the enums below, and tuples of those.
@@ -13,27 +15,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from .enums import Mode as Mode
+from .enums import Order as Order
+from .enums import Standing as Standing
+from .records import Claim, Member, Resource, Tally
+
 MAJOR = 1  # another major version is refused
-MINOR = 0  # same major: unknown trailing fields are ignored
+MINOR = 1  # same major: unknown trailing fields are ignored
 FOREVER = -1.0  # a duration without end
-
-
-class Mode(IntEnum):
-    """The six lock modes of the VAX/VMS lock manager; ``rules/modes.py`` says which may be held side by side."""
-
-    NL = 0  # null
-    CR = 1  # concurrent read
-    CW = 2  # concurrent write
-    PR = 3  # protected read: shared
-    PW = 4  # protected write
-    EX = 5  # exclusive
-
-
-class Order(IntEnum):
-    """Who is next; chosen by whoever creates the resource."""
-
-    FIFO = 0  # first come, first served
-    FIRST_FIT = 1  # FLoM's rule: whatever fits now
 
 
 class Refusal(IntEnum):
@@ -158,6 +147,72 @@ class Stopping:
     pid: int
 
 
+@dataclass(frozen=True, slots=True)
+class Observe:
+    """Where is the registry?"""
+
+
+@dataclass(frozen=True, slots=True)
+class Dump:
+    """Write down everything that your processes know, for somebody who looks for a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dumped:
+    """It is written, to a file of this path on the daemon's machine."""
+
+    path: str
+
+
+# --- client and incubator or locker -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """Would this be granted now, and why not? Nothing is taken. From a session that waits: why does it wait?"""
+
+    resource: str
+    epoch: int  # 0 at the incubator
+    mode: Mode
+    quantity: int
+    nest: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """``granted``: it would be (or is). Else ``position`` in the line, that it has or would have (0: none), and why."""
+
+    granted: bool
+    position: int
+    sentence: str
+
+
+# --- who watches, and what is watched ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Tell me what has changed after change number ``since`` (0: everything)."""
+
+    since: int
+    patience: float  # seconds that the answer may wait for something to tell; 0: answer now
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What changed, up to change ``number``. ``fresh``: forget what I told before, this begins from nothing."""
+
+    number: int
+    fresh: bool
+    more: bool  # there is more already: ask again at once
+    age: float  # since the oldest of these changes happened; 0 if there are none, or after ``fresh``
+    claims: tuple[Claim, ...]
+    resources: tuple[Resource, ...]
+    tallies: tuple[Tally, ...]
+    members: tuple[Member, ...]
+    gone: tuple[str, ...]  # keys
+
+
 # --- client and locker ------------------------------------------------------------------------------------------------
 
 
@@ -243,6 +298,8 @@ class Assign:
     epoch: int
     idle: float
     order: Order
+    number: int  # from the daemon's one counter
+    asked: str  # the name asked for by whoever creates it
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,3 +351,31 @@ class Ended:
     """A child's last words."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """A session is on its way to you; people know it by ``number``, from the daemon's one counter."""
+
+    session: bytes
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Child ``number`` listens at ``address`` now; "": it is gone."""
+
+    number: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Say how you are, for a dump."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """``facts`` is a JSON object."""
+
+    facts: str

@@ -24,9 +24,15 @@ from .messages import (
     Acquire,
     Assign,
     Cause,
+    Changes,
+    Dump,
+    Dumped,
     Echo,
     End,
     Ended,
+    Expect,
+    Explain,
+    Explained,
     Fault,
     Gone,
     Granted,
@@ -37,6 +43,7 @@ from .messages import (
     Lost,
     Mismatch,
     Mode,
+    Observe,
     Order,
     Parked,
     Place,
@@ -47,12 +54,18 @@ from .messages import (
     Refused,
     Release,
     Released,
+    Report,
+    Reported,
     Retiring,
+    Serving,
+    Standing,
     Stay,
     Stop,
     Stopping,
+    Watch,
     Welcome,
 )
+from .records import Claim, Member, Record, Resource, Tally
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:
@@ -68,9 +81,10 @@ MAX_INT = 2**63 - 1
 
 Message = (
     Mismatch | Hello | Welcome | Echo | Fault
-    | Locate | Located | Parked | Stop | Stopping
-    | Acquire | Queued | Granted | Refused | Release | Released | Gone | Lost
+    | Locate | Located | Parked | Stop | Stopping | Observe | Dump | Dumped | Explain | Explained
+    | Acquire | Queued | Granted | Refused | Release | Released | Gone | Lost | Watch | Changes
     | Ready | Assign | Place | Retiring | Stay | Leave | Quiesce | End | Ended
+    | Expect | Serving | Report | Reported
 )  # fmt: skip
 
 NUMBERS: dict[int, type[Message]] = {
@@ -84,6 +98,11 @@ NUMBERS: dict[int, type[Message]] = {
     12: Parked,
     13: Stop,
     14: Stopping,
+    15: Observe,
+    16: Dump,
+    17: Dumped,
+    18: Explain,
+    19: Explained,
     20: Acquire,
     21: Queued,
     22: Granted,
@@ -92,6 +111,8 @@ NUMBERS: dict[int, type[Message]] = {
     25: Released,
     26: Gone,
     27: Lost,
+    30: Watch,
+    31: Changes,
     40: Ready,
     41: Assign,
     42: Place,
@@ -101,6 +122,10 @@ NUMBERS: dict[int, type[Message]] = {
     46: Quiesce,
     47: End,
     48: Ended,
+    49: Expect,
+    50: Serving,
+    51: Report,
+    52: Reported,
 }
 
 
@@ -156,13 +181,38 @@ def _id(value: object) -> bytes:
     raise ValueError(f"an id of {ID_SIZE} bytes")
 
 
-def _ids(value: object) -> tuple[bytes, ...]:
-    if type(value) is tuple and len(value) <= MAX_TUPLE:
-        return tuple(map(_id, value))
-    raise ValueError(f"at most {MAX_TUPLE} ids")
+def _many(what: str, check: _Check) -> _Check:
+    def entries(value: object) -> tuple[object, ...]:
+        if type(value) is tuple and len(value) <= MAX_TUPLE:
+            return tuple([check(entry) for entry in value])
+        raise ValueError(f"at most {MAX_TUPLE} {what}")
+
+    return entries
 
 
-def _member_of(kind: type[Mode] | type[Order] | type[Refusal] | type[Cause]) -> Callable[[object], object]:
+def _told(kind: type[Record]) -> _Check:
+    """A record on its way out: the values of its fields."""
+
+    def values(value: object) -> object:
+        if type(value) is not kind:
+            raise ValueError(f"a {kind.__name__}")
+        return _values(value)
+
+    return values
+
+
+def _heard(kind: type[Record]) -> _Check:
+    """A record that came in."""
+
+    def record(value: object) -> object:
+        return kind(*_checked(kind, value))  # type: ignore[arg-type]  # the checks are the class's own types
+
+    return record
+
+
+def _member_of(
+    kind: type[Mode] | type[Order] | type[Standing] | type[Refusal] | type[Cause],
+) -> Callable[[object], object]:
     known: dict[object, object] = {int(member): member for member in kind}
 
     def member(value: object) -> object:
@@ -179,14 +229,24 @@ _CHECKS: dict[str, _Check] = {
     "float": _duration,
     "bool": _flag,
     "bytes": _id,
-    "tuple[bytes, ...]": _ids,
+    "tuple[bytes, ...]": _many("ids", _id),
+    "tuple[str, ...]": _many("strings", _text),
+    "tuple[int, ...]": _many("numbers", _number),
     "Mode": _member_of(Mode),
     "Order": _member_of(Order),
+    "Standing": _member_of(Standing),
     "Refusal": _member_of(Refusal),
     "Cause": _member_of(Cause),
 }
-_FIELDS: dict[type, list[tuple[str, _Check]]] = {
-    kind: [(name, _CHECKS[type_]) for name, type_ in kind.__annotations__.items()] for kind in NUMBERS.values()
+_RECORDS: tuple[type[Record], ...] = (Claim, Resource, Tally, Member)
+_OUT = _CHECKS | {f"tuple[{kind.__name__}, ...]": _many("records", _told(kind)) for kind in _RECORDS}
+_IN = _CHECKS | {f"tuple[{kind.__name__}, ...]": _many("records", _heard(kind)) for kind in _RECORDS}
+_KINDS: tuple[type, ...] = (*NUMBERS.values(), *_RECORDS)
+_OUT_FIELDS: dict[type, list[tuple[str, _Check]]] = {
+    kind: [(name, _OUT[type_]) for name, type_ in kind.__annotations__.items()] for kind in _KINDS
+}
+_IN_FIELDS: dict[type, list[tuple[str, _Check]]] = {
+    kind: [(name, _IN[type_]) for name, type_ in kind.__annotations__.items()] for kind in _KINDS
 }
 _HEADS: dict[type, bytes] = {kind: bytes((MAJOR, number)) for number, kind in NUMBERS.items()}
 
@@ -203,21 +263,46 @@ _unpack: Callable[[bytes], object] = partial(
 )
 
 
+def _values(value: object) -> list[object]:
+    """The fields of a message or a record, checked."""
+    kind = type(value)
+    values = []
+    for name, check in _OUT_FIELDS[kind]:
+        field = getattr(value, name)
+        try:
+            values.append(check(float(field) if check is _duration else field))
+        except ValueError as wanted:
+            raise ValueError(f"{kind.__name__}.{name} must be {wanted}") from None
+    return values
+
+
+def _checked(kind: type, values: object) -> list[object]:
+    """What stands in an array, as the fields of ``kind``; more of it is from a later version."""
+    fields = _IN_FIELDS[kind]
+    if type(values) is not tuple or len(values) < len(fields):
+        raise ValueError(f"{kind.__name__} must be an array of {len(fields)} fields")
+    checked = []
+    for (name, check), value in zip(fields, values, strict=False):
+        try:
+            checked.append(check(value))
+        except ValueError as wanted:
+            raise ValueError(f"{kind.__name__}.{name} must be {wanted}") from None
+    return checked
+
+
 def encode(message: Message) -> bytes:
     """``message`` as a frame.
 
     Raises:
-        LocalProtocolError: a field is too big or of the wrong type. (An int will do for a duration.)
+        LocalProtocolError: it is too big, or a field of the wrong type. (An int will do for a duration.)
     """
-    kind = type(message)
-    values = []
-    for name, check in _FIELDS[kind]:
-        value = getattr(message, name)
-        try:
-            values.append(check(float(value) if check is _duration else value))
-        except ValueError as wanted:
-            raise LocalProtocolError(f"{kind.__name__}.{name} must be {wanted}") from None
-    return _HEADS[kind] + _pack(values)
+    try:
+        frame = _HEADS[type(message)] + _pack(_values(message))
+    except ValueError as wrong:
+        raise LocalProtocolError(str(wrong)) from None
+    if len(frame) > MAX_FRAME:
+        raise LocalProtocolError(f"{type(message).__name__} must be a frame of at most {MAX_FRAME} bytes")
+    return frame
 
 
 def decode(frame: bytes) -> Message:
@@ -239,13 +324,7 @@ def decode(frame: bytes) -> Message:
         values = _unpack(frame[2:])
     except (ValueError, TypeError) as error:
         raise RemoteProtocolError(f"{kind.__name__}: {error}") from error
-    fields = _FIELDS[kind]
-    if type(values) is not tuple or len(values) < len(fields):
-        raise RemoteProtocolError(f"{kind.__name__} must be an array of {len(fields)} fields")
-    checked = []
-    for (name, check), value in zip(fields, values, strict=False):
-        try:
-            checked.append(check(value))
-        except ValueError as wanted:
-            raise RemoteProtocolError(f"{kind.__name__}.{name} must be {wanted}") from None
-    return kind(*checked)  # type: ignore[arg-type]  # the checks above are the classes' own types
+    try:
+        return kind(*_checked(kind, values))  # type: ignore[arg-type]  # the checks are the classes' own types
+    except ValueError as wrong:
+        raise RemoteProtocolError(str(wrong)) from None

@@ -33,7 +33,7 @@ def test_a_new_resource_is_assigned_to_a_locker_of_the_pool_and_the_pool_is_fill
     bench = Bench(pool=1)
     bench.ready(1)
     assert bench.locate(A, idle=3.0) == [
-        (1, Assign("printer", CLOCK, 3.0, Order.FIFO)),
+        (1, Assign("printer", CLOCK, 3.0, Order.FIFO, 0, "printer")),
         (A, Located("locker-1.sock", CLOCK)),
         StartChild(2),
     ]
@@ -109,7 +109,7 @@ def test_who_would_not_create_it_is_parked_until_somebody_does() -> None:
     ask = locate("printer")
     located = Located("locker-1.sock", CLOCK)
     assert bench.ready(1) == [
-        (1, Assign("printer", CLOCK, 2.0, Order.FIFO)),
+        (1, Assign("printer", CLOCK, 2.0, Order.FIFO, 0, "printer")),
         *[
             (1, Place(CLOCK, session_id(name), "printer", ask.mode, 1, left))
             for name, left in ((3, FOREVER), (1, FOREVER), (2, 8.0))
@@ -179,7 +179,7 @@ def test_if_one_creator_leaves_another_one_creates_it_as_it_said() -> None:
     bench.locate(B, create=False, idle=8.0)
     bench.locate(C, idle=9.0)
     assert bench.left(A) == []
-    assert bench.ready(1)[0] == (1, Assign("printer", CLOCK, 9.0, Order.FIFO))
+    assert bench.ready(1)[0] == (1, Assign("printer", CLOCK, 9.0, Order.FIFO, 0, "printer"))
 
 
 def test_a_creators_wait_ends_though_its_locker_does_not_start() -> None:

@@ -65,7 +65,7 @@ def test_a_locker_that_left_serves_at_once_what_waits_for_one() -> None:
     assert bench.locate(A, "plotter") == [StartChild(2)]
     assert bench.said(number, Retiring(CLOCK, 0)) == [
         (number, Leave(CLOCK)),
-        (number, Assign("plotter", CLOCK + 1, 2.0, Order.FIFO)),
+        (number, Assign("plotter", CLOCK + 1, 2.0, Order.FIFO, 0, "plotter")),
         (A, Located("locker-1.sock", CLOCK + 1)),
     ]
 
@@ -180,7 +180,10 @@ def test_told_to_end_when_idle_it_serves_on_until_it_is() -> None:
     bench.ready(2)
     assert bench.stop(A) == [(A, Stopping(PID)), (number, Quiesce())]
     assert bench.locate(B) == [(B, Located("locker-1.sock", CLOCK))]
-    assert bench.locate(C, "plotter")[:2] == [(2, Assign("plotter", CLOCK + 1, 2.0, Order.FIFO)), (2, Quiesce())]
+    assert bench.locate(C, "plotter")[:2] == [
+        (2, Assign("plotter", CLOCK + 1, 2.0, Order.FIFO, 0, "plotter")),
+        (2, Quiesce()),
+    ]
     bench.left(B)
     bench.left(C)
     assert bench.wait(60.0) == []

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from holdfast.transport import messages, wire
+from holdfast.transport import messages, records, wire
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
 ROWS = re.findall(r"^\| (\d+) \| `(\w+)` \| ([\w ]*?) ?\| (.+?) \|$", PAGE, re.MULTILINE)
+RECORDS = re.findall(r"^\| `(\w+)` \| (\w+)/([\w/]+) \| (.+?) \|$", PAGE, re.MULTILINE)
 ROLES = {"any", "client", "actor", "incubator", "locker", "child", "parent"}
 
 
@@ -30,8 +31,24 @@ def test_every_message_has_a_direction_between_known_roles() -> None:
         assert direction.count(" → ") == 1, name
 
 
+def test_the_records_are_those_of_the_page_with_their_fields_in_order() -> None:
+    defined = {kind for kind in vars(records).values() if hasattr(kind, "__dataclass_fields__")}
+    assert {name: fields.split() for name, _, _, fields in RECORDS} == {
+        kind.__name__: list(kind.__annotations__) for kind in defined
+    }
+
+
+def test_a_key_is_made_of_the_fields_that_the_page_names() -> None:
+    for name, word, fields, _ in RECORDS:
+        kind = getattr(records, name)
+        values = {field: index for index, field in enumerate(kind.__annotations__)}
+        key = "/".join([word, *(str(values[field]) for field in fields.split("/"))])
+        assert records.key(kind(**values)) == key
+
+
 def test_every_message_of_the_file_has_a_number() -> None:
-    defined = {kind for kind in vars(messages).values() if hasattr(kind, "__dataclass_fields__")}
+    defined = {kind for kind in vars(messages).values() if getattr(kind, "__module__", "") == messages.__name__}
+    defined = {kind for kind in defined if hasattr(kind, "__dataclass_fields__")}
     assert defined == set(wire.NUMBERS.values())
 
 

@@ -24,9 +24,11 @@ from holdfast.transport.messages import (
     Order,
     Queued,
     Refusal,
+    Standing,
     Stop,
     Welcome,
 )
+from holdfast.transport.records import Claim, Member, Resource, Tally
 
 ID = bytes(range(16))
 texts = st.text(st.characters(), max_size=40) | st.text(st.characters(categories=["Cs"]), max_size=5)
@@ -37,10 +39,19 @@ VALUES: dict[str, st.SearchStrategy[object]] = {
     "bool": st.booleans(),
     "bytes": st.binary(min_size=16, max_size=16),
     "tuple[bytes, ...]": st.lists(st.binary(min_size=16, max_size=16), max_size=5).map(tuple),
+    "tuple[str, ...]": st.lists(texts, max_size=5).map(tuple),
+    "tuple[int, ...]": st.lists(st.integers(0, wire.MAX_INT), max_size=64).map(tuple),
     "Mode": st.sampled_from(Mode),
+    "Standing": st.sampled_from(Standing),
     "Order": st.sampled_from(Order),
     "Refusal": st.sampled_from(Refusal),
     "Cause": st.sampled_from(Cause),
+}
+VALUES |= {
+    f"tuple[{kind.__name__}, ...]": st.lists(
+        st.builds(kind, *(VALUES[type_] for type_ in kind.__annotations__.values())), max_size=3
+    ).map(tuple)
+    for kind in (Claim, Resource, Tally, Member)
 }
 messages = st.sampled_from(list(wire.NUMBERS.values())).flatmap(
     lambda kind: st.builds(kind, *(VALUES[type_] for type_ in kind.__annotations__.values()))
@@ -172,7 +183,7 @@ def test_what_could_not_be_read_is_never_sent(wrong: wire.Message) -> None:
 
 
 def test_another_version_is_named() -> None:
-    with pytest.raises(wire.OtherVersion, match=r"protocol 2, we speak 1\.0.*holdfast stop") as caught:
+    with pytest.raises(wire.OtherVersion, match=r"protocol 2, we speak 1\.1.*holdfast stop") as caught:
         wire.decode(frame(21, 1, major=2))
     assert (caught.value.theirs, caught.value.ours) == (2, 1)
 
