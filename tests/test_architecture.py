@@ -39,7 +39,7 @@ ONLY_IMPORTERS = {  # of what is not ours; nothing else is imported from outside
     "pytest": ["testing"],  # a fixture, where pytest is installed
 }
 PURE = ["actors.rules", "transport.messages", "transport.names", "transport.errors", "transport.wire"]
-PURE += ["transport.enums", "transport.records", "transport.session", "vfs.tree", "cli.exits"]
+PURE += ["transport.enums", "transport.records", "transport.picture", "transport.session", "vfs.tree", "cli.exits"]
 PURE_LIBRARY = {
     *(
         "__future__",
