@@ -12,6 +12,9 @@ effect                  what happens
 (child number, message) told to that child through its pipe
 ``StartChild(n)``       a process is started; ``child_said`` brings its ``Ready``, ``child_died`` its end
 ``KillChild(n)``        SIGKILL
+``Connect(n, path)``    feed n is kept open to another actor's mailbox; ``heard`` brings what comes by it
+``Disconnect(n)``       it is not opened again; ``heard`` brings what was still to come, then its end
+``ToFeed(n, message)``  said on that feed
 ``Unlisten()``          nobody new is let in, the socket's name is taken away; those who are inside stay
 ``Finish(reason)``      the rest of the list is carried out, then the process ends with code 0
 ======================= ==========================================================================================
@@ -37,6 +40,7 @@ from ..transport.pipe import Pipe
 from ..transport.sockets import Arrival, Change, Router
 from ..transport.wire import Message, decode, encode
 from .door import Door, Session, complaint
+from .feeds import Feeds, ForFeeds
 from .log import event
 
 if TYPE_CHECKING:
@@ -84,7 +88,7 @@ class KillChild:
     number: int
 
 
-Effect = tuple[Session | Where | int, Message] | Finish | Unlisten | StartChild | KillChild
+Effect = tuple[Session | Where | int, Message] | Finish | Unlisten | StartChild | KillChild | ForFeeds
 
 
 class Actor(Protocol):
@@ -132,6 +136,13 @@ class Parent(Actor, Protocol):
         """A signal came."""
 
 
+class Listener(Actor, Protocol):
+    """An actor with feeds."""
+
+    def heard(self, number: int, message: Message | None, now: float) -> list[Effect]:
+        """What came by a feed: ``Welcome`` when it is open, None when it has ended."""
+
+
 class Process:
     """The generic part.
 
@@ -140,6 +151,7 @@ class Process:
         router: its mailbox.
         pipe: to the parent, if it has one.
         children: the brood, if it has one.
+        feeds: its connections to other actors, if it has some.
         signals: descriptor from which the numbers of signals can be read, one byte each (``signal.set_wakeup_fd``).
     """
 
@@ -150,19 +162,21 @@ class Process:
         *,
         pipe: Pipe | None = None,
         children: Children | None = None,
+        feeds: Feeds | None = None,
         signals: int | None = None,
     ) -> None:
         self._actor = actor
         self._router = router
         self._pipe = pipe
         self._children = children
+        self._feeds = feeds
         self._signals = signals
         self._door = Door(lambda: os.urandom(16), pid=os.getpid())
         self._finish: Finish | None = None
         self._log = logging.getLogger("holdfast")
         self._telling = self._log.isEnabledFor(logging.DEBUG)  # each message; asked once, for it costs
         self._listening = True
-        for source in (pipe, children, signals):
+        for source in (pipe, children, feeds, signals):
             if source is not None:
                 router.register(source if isinstance(source, int) else source.fileno())
 
@@ -197,6 +211,8 @@ class Process:
             self._take_from_children(self._children, now, effects)
         if ready.messages:
             self._take_messages(now, effects)
+        if self._feeds is not None:
+            self._take_from_feeds(self._feeds, now, effects)
         self._take_time(now, effects)
         self.carry_out(effects)
         if self._pipe is not None and self._pipe.wants_to_send:
@@ -205,8 +221,8 @@ class Process:
 
     def _patience(self) -> int | None:
         """Milliseconds until somebody wants to be woken; rounded up, so that it is not too early then."""
-        sleepers = (self._actor, self._door, *((self._children,) if self._children is not None else ()))
-        wakes = [at for at in (sleeper.wakes_at() for sleeper in sleepers) if at is not None]
+        sleepers = (self._actor, self._door, self._children, self._feeds)
+        wakes = [at for sleeper in sleepers if sleeper is not None and (at := sleeper.wakes_at()) is not None]
         if self._pipe is not None and self._pipe.wants_to_send:
             wakes.append(time.monotonic() + RETRY)
         return None if not wakes else max(0, int(min(NAP, min(wakes) - time.monotonic()) * 1000) + 1)
@@ -272,6 +288,11 @@ class Process:
             else:
                 effects += parent.child_died(number, now)
 
+    def _take_from_feeds(self, feeds: Feeds, now: float, effects: list[Effect]) -> None:
+        listener: Listener = self._actor  # type: ignore[assignment]  # only a Listener is given feeds
+        for number, message in feeds.news(now):
+            effects += listener.heard(number, message, now)
+
     def _take_signals(self, now: float, effects: list[Effect]) -> None:
         parent: Parent = self._actor  # type: ignore[assignment]  # only a Parent listens to signals
         assert self._signals is not None
@@ -306,6 +327,9 @@ class Process:
             elif isinstance(effect, Unlisten):
                 self._router.stop_listening()
                 self._listening = False
+            elif isinstance(effect, ForFeeds):
+                assert self._feeds is not None
+                self._feeds.carry_out(effect, time.monotonic())
             else:
                 self._raise_child(effect, effects)
 

@@ -26,12 +26,12 @@ from .wire import MAX_FRAME
 
 PATIENCE = 5  # seconds for a connection, for the greeting, and for a peer that does not read
 LONGEST = 1_000_000.0  # seconds; the kernel counts milliseconds in 31 bits
+CHUNK = 65_536  # bytes read at once
 
 _MORE, _LONG, _COMMAND = 1, 2, 4  # flags of a frame
 _SIGNATURE = b"\xff" + bytes(8) + b"\x7f"
 _GREETING = (_SIGNATURE + b"\3\0" + b"NULL").ljust(64, b"\0")
 _READY = b"\5READY" + b"\x0bSocket-Type" + (6).to_bytes(4, "big") + b"DEALER" + b"\x08Identity" + bytes(4)
-_CHUNK = 65_536  # bytes read at once
 
 
 class Closed(Unreachable):
@@ -43,6 +43,40 @@ def frame_bytes(body: bytes, flags: int = 0) -> bytes:
     if len(body) > 255:
         return bytes((flags | _LONG,)) + len(body).to_bytes(8, "big") + body
     return bytes((flags, len(body))) + body
+
+
+OPENING = _GREETING + frame_bytes(_READY, _COMMAND)  # what we say first
+
+
+def first_word(frame: tuple[int, bytes]) -> None:
+    """Take the first frame behind the peer's greeting.
+
+    Raises:
+        RemoteProtocolError: it is not what ZMTP wants there.
+    """
+    flags, body = frame
+    if not flags & _COMMAND or not body.startswith(b"\5READY"):
+        raise RemoteProtocolError("its first word is not READY")
+
+
+def message_in(frame: tuple[int, bytes]) -> tuple[bytes | None, bytes]:
+    """Take any other frame: the message in it, if it is one, and the bytes to answer it with.
+
+    PING wants its answer, ERROR is one; other commands are for others.
+
+    Raises:
+        RemoteProtocolError: it is no message of one frame, or the peer refuses the connection.
+    """
+    flags, body = frame
+    if flags & _COMMAND:
+        name = body[1 : 1 + body[0]] if body else b""
+        if name == b"ERROR":
+            raise RemoteProtocolError(f"the other side refuses the connection: {ascii(body[7:])[2:-1]}")
+        pong = b"\4PONG" + body[7:]  # 7: the name, and two bytes of time to live
+        return None, frame_bytes(pong, _COMMAND) if name == b"PING" else b""
+    if flags & _MORE:
+        raise RemoteProtocolError("a message of more than one frame")
+    return body, b""
 
 
 class Stream:
@@ -132,15 +166,13 @@ class Wire:
         self._socket.setblocking(False)
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
-        self._write(_GREETING + frame_bytes(_READY, _COMMAND))
+        self._write(OPENING)
         until = monotonic() + patience
         while not self._stream.greeting():
             self._read_until(until, patience)
         while (frame := self._stream.frame()) is None:
             self._read_until(until, patience)
-        flags, body = frame
-        if not flags & _COMMAND or not body.startswith(b"\5READY"):
-            raise RemoteProtocolError("its first word is not READY")
+        first_word(frame)
 
     def _read_until(self, until: float, patience: float) -> None:
         if not self._read(max(0.0, until - monotonic())):
@@ -175,12 +207,10 @@ class Wire:
                 if not self._read(None if until is None else max(0.0, until - monotonic())):
                     return None
                 continue
-            flags, body = frame
-            if flags & _COMMAND:
-                self._obey(body)
-            elif flags & _MORE:
-                raise RemoteProtocolError("a message of more than one frame")
-            else:
+            body, answer = message_in(frame)
+            if answer:
+                self._write(answer)
+            if body is not None:
                 return body
 
     def close(self) -> None:
@@ -191,21 +221,13 @@ class Wire:
         if hasattr(self, "_socket"):  # not so if there was no descriptor left
             self._socket.close()
 
-    def _obey(self, command: bytes) -> None:
-        """PING wants its answer, ERROR is one; other commands are for others."""
-        name = command[1 : 1 + command[0]] if command else b""
-        if name == b"PING":
-            self._write(frame_bytes(b"\4PONG" + command[7:], _COMMAND))  # 7: the name, and two bytes of time to live
-        elif name == b"ERROR":
-            raise RemoteProtocolError(f"the other side refuses the connection: {ascii(command[7:])[2:-1]}")
-
     def _read(self, timeout: float | None) -> bool:
         """Wait for bytes and keep them; False if none have come in time."""
         # Milliseconds are rounded up: a wait that ends early would be followed by a second, empty one.
         if not self._poll.poll(None if timeout is None else -int(-min(timeout, LONGEST) * 1000 // 1)):
             return False
         try:
-            data = self._socket.recv(_CHUNK, MSG_DONTWAIT)
+            data = self._socket.recv(CHUNK, MSG_DONTWAIT)
         except BlockingIOError:
             return True
         except ConnectionError:
