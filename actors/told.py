@@ -1,0 +1,84 @@
+"""What an actor tells about a session: never its id, which is a secret, and no text of any length.
+
+The rule: whoever tells about a session (the incubator while it is parked, a locker while it is in line) tells the same
+by the same words, so that a viewer cannot see the seam.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from ..transport.messages import FOREVER, Acquire, Hello, Locate, Standing
+from ..transport.records import Claim
+
+LONGEST = 256  # bytes of a client's text in a record
+LOCAL = "localhost/"  # FLoM's name of a connection that comes by a UNIX socket
+ON_ITS_WAY = Hello(0, bytes(16), "", "", 0, 0, 0, "", "", "", "", ())  # of whom nothing is known yet
+
+
+def public_name(session: bytes) -> str:
+    """By what a session is known to people: 16 hexadecimal digits that say nothing about its id."""
+    return sha256(session).hexdigest()[:16]
+
+
+def cut(text: str) -> str:
+    """``text``, or as much of its beginning as a record may carry."""
+    if len(text) * 4 <= LONGEST:
+        return text
+    text = text[:LONGEST]
+    while len(text.encode("utf-8", "surrogatepass")) > LONGEST:
+        text = text[:-1]
+    return text
+
+
+def claim_of(
+    who: Hello | None,
+    ask: Acquire | Locate,
+    *,
+    actor: int,
+    place: int,
+    number: int,
+    session: str,
+    standing: Standing,
+    age: float,
+    waited: float = 0.0,
+    left: float = FOREVER,
+    token: int = 0,
+    element: str = "",
+    arrival: int = 0,
+    blockers: tuple[str, ...] = (),
+) -> Claim:
+    """The record of a session that holds, waits or is parked.
+
+    Args:
+        who: None if it is not here yet: its place is kept.
+        session: its public name.
+    """
+    known = who is not None
+    who = who or ON_ITS_WAY
+    return Claim(
+        actor=actor,
+        place=place,
+        number=number,
+        session=session,
+        standing=standing,
+        resource=ask.resource,
+        mode=ask.mode,
+        quantity=ask.quantity,
+        age=age,
+        waited=waited,
+        left=left,
+        token=token,
+        element=element,
+        arrival=arrival,
+        blockers=blockers,
+        inside=tuple(map(public_name, who.inside)),
+        peer=LOCAL if known else "",
+        host=cut(who.host),
+        pid=who.pid,
+        uid=who.uid,
+        user=cut(who.user),
+        command=cut(who.command),
+        job=cut(who.job),
+        reason=cut(who.reason),
+    )
