@@ -7,7 +7,8 @@
   dies, all children look dead and live on.
 * A child is *started* when it has said ``Ready``; one that does not in ``PATIENCE`` seconds is killed.
 * The fork server itself is watched too (each child tells who forked it). ``multiprocessing`` would quietly start
-  another one; we do not.
+  another one; we do not. It, and so each child until it decides otherwise, ignores SIGUSR1 and SIGUSR2: whoever asks
+  the whole process group for a dump must not end it.
 
 One epoll descriptor stands for all pipes and pidfds, so that a thousand children cost the parent's loop as much as
 one.
@@ -21,8 +22,8 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import forkserver, reduction, resource_tracker
 from types import ModuleType
@@ -34,13 +35,15 @@ from ..transport.wire import Message
 from .log import event
 
 PATIENCE = 10.0  # seconds for a child to say Ready
+QUESTIONS = (signal.SIGUSR1, signal.SIGUSR2)  # signals that ask for something and must not end anybody
 
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
     """What a child is, as data: the composition root fills it in, so that a parent need not import what it starts.
 
-    ``target`` is called in the child with its number, its end of the pipe, and ``arguments``.
+    ``target`` is called in the child with its number, its end of the pipe, and ``arguments``. A child without mailbox
+    says ``Ready`` with an empty address.
     """
 
     role: str
@@ -72,6 +75,17 @@ def _no_main_module() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
+@contextmanager
+def _ignored(numbers: Iterable[signal.Signals]) -> Iterator[None]:
+    """Let whatever is started meanwhile ignore these signals for good (man 2 execve)."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _stopped(pid: int) -> bool:
     """Is the process stopped (by SIGSTOP, or a debugger)?"""
     try:
@@ -93,14 +107,24 @@ class _Living:
 
 
 class Children:
-    """A brood of equal children, each with a number that is never used again."""
+    """A brood, each child with a number that is never used again.
+
+    Args:
+        specs: what can be started, each of another role.
+        preload: modules that the fork server, which is started here, imports first.
+
+    Raises:
+        OSError: it cannot be started.
+    """
 
     FORK_SERVER: Final = -1  # stands for a child's number in ``news``
 
-    def __init__(self, spec: ChildSpec, *, preload: list[str]) -> None:
-        self._spec = spec
+    def __init__(self, specs: Iterable[ChildSpec], *, preload: list[str]) -> None:
+        self._specs = {spec.role: spec for spec in specs}
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(preload)
+        with _ignored(QUESTIONS), _no_main_module():
+            forkserver.ensure_running()
         self._living: dict[int, _Living] = {}
         self._starting: dict[int, float] = {}  # child number -> when it must be ready, the soonest first
         self._epoll = select.epoll()
@@ -116,7 +140,7 @@ class Children:
         """Child number -> process id, of those that live."""
         return {number: child.pid for number, child in self._living.items()}
 
-    def start(self, number: int) -> None:
+    def start(self, number: int, role: str) -> None:
         """Start child ``number``; ``news`` brings its ``Ready``.
 
         Raises:
@@ -126,10 +150,11 @@ class Children:
             raise ProcessLookupError("the fork server died")
         if self._fork_server_pid and _stopped(self._fork_server_pid):
             raise BlockingIOError("the fork server is stopped")  # we would wait for it, and everybody for us
+        spec = self._specs[role]
         pipe, end = pipe_pair()
         with end:
             process = self._context.Process(
-                target=self._spec.target, args=(number, end, *self._spec.arguments), daemon=True, name=self._spec.role
+                target=spec.target, args=(number, end, *spec.arguments), daemon=True, name=role
             )
             try:
                 with _no_main_module():
@@ -154,10 +179,15 @@ class Children:
                 self._epoll.modify(child.pipe.fileno(), select.EPOLLIN | select.EPOLLOUT)
 
     def kill(self, number: int) -> None:
-        """SIGKILL, by pidfd: never somebody else who has the number now."""
+        """SIGKILL."""
+        self.signal(number, signal.SIGKILL)
+
+    def signal(self, number: int, what: int) -> None:
+        """Send signal ``what``, by pidfd: never to somebody else who has the process id now."""
         child = self._living.get(number)
         if child is not None:
-            signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it died, and the news of it are still to be read
+                signal.pidfd_send_signal(child.pidfd, what)
 
     def news(self) -> list[tuple[int, Message | None]]:
         """What children said since the last call, and who died (None); what a child said before its death comes

@@ -228,7 +228,7 @@ class Incubator:
                 number = next(self._numbers)
                 self._addresses[number] = ""
                 self._starting.add(number)
-                effects.append(StartChild(number))
+                effects.append(StartChild(number, "locker"))
         elif self._wanted and not self._starting:
             effects += self._refuse_wanted()
         busy = self._table or self._clients or (self._dead and not self._told_to_stop)

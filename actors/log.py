@@ -7,9 +7,11 @@ logged.
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 import sys
+from signal import SIGUSR2
 
 EVENTS = {
     "HFD001I": "the daemon listens",
@@ -45,3 +47,13 @@ def configure(role: str, *, verbose: bool = False) -> None:
     logger.propagate = False
     logging.raiseExceptions = False  # a full disk under the log is no reason for a traceback in it
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def stacks_on_signal(*, chain: bool = False) -> None:
+    """Let SIGUSR2 write the stacks of all threads to stderr, for somebody who looks for a fault.
+
+    Args:
+        chain: a handler that was there before is called too.
+    """
+    if sys.stderr is not None:  # closed when we started
+        faulthandler.register(SIGUSR2, file=sys.stderr, all_threads=True, chain=chain)

@@ -10,8 +10,9 @@ effect                  what happens
 (session, message)      the answer is sent; if it cannot be (gone, does not read), the session is shut: ``left``
 (PARENT, message)       told to the parent through the pipe
 (child number, message) told to that child through its pipe
-``StartChild(n)``       a process is started; ``child_said`` brings its ``Ready``, ``child_died`` its end
+``StartChild(n, role)`` a process is started; ``child_said`` brings its ``Ready``, ``child_died`` its end
 ``KillChild(n)``        SIGKILL
+``AskStack(n)``         SIGUSR2: the child writes its Python stack to the log
 ``Connect(n, path)``    feed n is kept open to another actor's mailbox; ``heard`` brings what comes by it
 ``Disconnect(n)``       it is not opened again; ``heard`` brings what was still to come, then its end
 ``ToFeed(n, message)``  said on that feed
@@ -32,6 +33,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from signal import SIGUSR2
 from typing import TYPE_CHECKING, Protocol
 
 from ..transport.errors import RemoteProtocolError
@@ -79,6 +81,7 @@ class StartChild:
     """Start child ``number``."""
 
     number: int
+    role: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,14 @@ class KillChild:
     number: int
 
 
-Effect = tuple[Session | Where | int, Message] | Finish | Unlisten | StartChild | KillChild | ForFeeds
+@dataclass(frozen=True, slots=True)
+class AskStack:
+    """Let child ``number`` write where it is in its program."""
+
+    number: int
+
+
+Effect = tuple[Session | Where | int, Message] | Finish | Unlisten | StartChild | KillChild | AskStack | ForFeeds
 
 
 class Actor(Protocol):
@@ -344,13 +354,16 @@ class Process:
             effects += self._actor.left(session, now)
             self._take_changes(self._router.shut(fd, self._door.peers), now, effects)
 
-    def _raise_child(self, effect: StartChild | KillChild, effects: list[Effect]) -> None:
+    def _raise_child(self, effect: StartChild | KillChild | AskStack, effects: list[Effect]) -> None:
         assert self._children is not None
         if isinstance(effect, KillChild):
             self._children.kill(effect.number)
             return
+        if isinstance(effect, AskStack):
+            self._children.signal(effect.number, SIGUSR2)
+            return
         try:
-            self._children.start(effect.number)
+            self._children.start(effect.number, effect.role)
         except OSError as error:
             event("HFD020E", error=error)
             parent: Parent = self._actor  # type: ignore[assignment]  # only a Parent starts children

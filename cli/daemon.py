@@ -206,8 +206,8 @@ def serve(plan: Plan, *, ready: Callable[[], None]) -> int:
         raise Unreachable(f"a daemon needs {LEAST} open files, and here only {limit} are allowed (ulimit -n)")
     rights = lock_when_ended(plan)
     clear_leftovers(plan.directory)
-    spec = ChildSpec("locker", locker_main, (tuple(map(Inherited, rights)), plan.directory, plan.verbose))
-    children = Children(spec, preload=["holdfast.actors.preload"])
+    locker = ChildSpec("locker", locker_main, (tuple(map(Inherited, rights)), plan.directory, plan.verbose))
+    children = Children([locker], preload=["holdfast.actors.preload"])
     incubator = Incubator(
         lambda: time.time_ns() // 1000,
         lifespan=plan.lifespan,
@@ -229,14 +229,15 @@ def serve(plan: Plan, *, ready: Callable[[], None]) -> int:
 
 
 def _listen_to_signals() -> int:
-    """Let TERM and INT come as bytes from a descriptor, whatever whoever started us had blocked."""
+    """Let signals come as bytes from a descriptor, whatever whoever started us had blocked."""
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     reading, writing = socket.socketpair()
     for end in (reading, writing):
         end.setblocking(False)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, lambda number, frame: None)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    log.stacks_on_signal(chain=True)
     signal.set_wakeup_fd(writing.detach())
     return reading.detach()
 

@@ -7,9 +7,11 @@ import select
 import signal
 import tempfile
 from collections.abc import Iterator
+from multiprocessing import resource_tracker
 
 import pytest
 
+from boxless import serve_without_mailbox
 from holdfast.actors.children import PATIENCE, Children, ChildSpec, Inherited
 from holdfast.actors.locker_process import COMM
 from holdfast.actors.locker_process import main as locker_main
@@ -28,13 +30,16 @@ class Brood:
     def __init__(self, directory: str) -> None:
         self.directory = directory
         self.lock = os.open(directory, os.O_RDONLY)
-        spec = ChildSpec("locker", locker_main, (Inherited(self.lock), directory, False))
-        self.children = Children(spec, preload=["holdfast.actors.preload"])
+        specs = [
+            ChildSpec("locker", locker_main, (Inherited(self.lock), directory, False)),
+            ChildSpec("boxless", serve_without_mailbox, ()),
+        ]
+        self.children = Children(specs, preload=["holdfast.actors.preload"])
         self.heard: News = []
         self.pids: set[int] = set()
 
-    def start(self, number: int) -> Ready:
-        self.children.start(number)
+    def start(self, number: int, role: str = "locker") -> Ready:
+        self.children.start(number, role)
         self.pids |= set(self.children.pids().values())
         message = self.wait_for(number)
         assert isinstance(message, Ready)
@@ -81,6 +86,27 @@ def test_children_share_one_fork_server(brood: Brood) -> None:
     assert brood.start(1).parent == brood.start(2).parent
 
 
+def test_children_have_roles_and_one_may_have_no_mailbox(brood: Brood) -> None:
+    brood.start(1)
+    assert brood.start(2, "boxless").address == ""
+    brood.children.send(2, End())
+    assert brood.wait_for(2) == Ended("End()")
+    assert brood.wait_for(2) is None
+    assert list(brood.children.pids()) == [1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2])
+def test_what_asks_the_whole_group_for_a_dump_ends_neither_fork_server_nor_tracker(brood: Brood, number: int) -> None:
+    """Nor a child that has not yet said what it does with such signals."""
+    fork_server = brood.start(1).parent
+    tracker = resource_tracker._resource_tracker._pid  # type: ignore[attr-defined]
+    for pid in (fork_server, tracker):
+        os.kill(pid, number)
+    ready = brood.start(2)
+    assert ready.parent == fork_server
+    assert alive(tracker)
+
+
 def test_a_child_has_a_name_of_its_own_and_ignores_the_signals_of_its_group(brood: Brood) -> None:
     pid = brood.start(1).pid
     with open(f"/proc/{pid}/comm") as comm:
@@ -112,7 +138,7 @@ def test_a_killed_child_is_dead_and_what_it_is_told_afterwards_is_dropped(brood:
 
 
 def test_a_child_that_is_not_ready_in_time_is_killed(brood: Brood) -> None:
-    brood.children.start(1)
+    brood.children.start(1, "locker")
     at = brood.children.wakes_at()
     assert at is not None
     brood.children.kill_late(at - PATIENCE)
@@ -133,7 +159,7 @@ def test_without_its_fork_server_children_live_on_and_no_new_one_is_started(broo
     assert brood.wait_for(Children.FORK_SERVER) is None
     assert alive(ready.pid)
     with pytest.raises(ProcessLookupError, match="fork server"):
-        brood.children.start(2)
+        brood.children.start(2, "locker")
     brood.children.send(1, End())
     assert brood.wait_for(1) == Ended("told to end")
     assert brood.wait_for(1) is None

@@ -26,7 +26,7 @@ from raw import locate
 
 
 def test_the_daemon_begins_with_its_pool() -> None:
-    assert Bench(pool=2).opening == [StartChild(1), StartChild(2)]
+    assert Bench(pool=2).opening == [StartChild(1, "locker"), StartChild(2, "locker")]
 
 
 def test_a_new_resource_is_assigned_to_a_locker_of_the_pool_and_the_pool_is_filled_again() -> None:
@@ -35,13 +35,13 @@ def test_a_new_resource_is_assigned_to_a_locker_of_the_pool_and_the_pool_is_fill
     assert bench.locate(A, idle=3.0) == [
         (1, Assign("printer", CLOCK, 3.0, Order.FIFO, 0, "printer")),
         (A, Located("locker-1.sock", CLOCK)),
-        StartChild(2),
+        StartChild(2, "locker"),
     ]
 
 
 def test_without_a_pool_a_locker_is_started_and_all_who_came_meanwhile_are_told() -> None:
     bench = Bench()
-    assert bench.locate(A) == [StartChild(1)]
+    assert bench.locate(A) == [StartChild(1, "locker")]
     assert bench.locate(B) == []
     assert bench.locate(C, create=False) == []
     located = Located("locker-1.sock", CLOCK)
@@ -82,7 +82,7 @@ def test_epochs_begin_above_the_last_token_of_a_locker_that_retired() -> None:
 def test_a_name_without_meaning_is_refused(resource: str) -> None:
     bench = Bench()
     assert refusals(bench.locate(A, resource)) == [(A, Refusal.INVALID)]
-    assert bench.locate(A) == [StartChild(1)]  # and may ask again
+    assert bench.locate(A) == [StartChild(1, "locker")]  # and may ask again
 
 
 def test_a_second_locate_before_the_first_is_answered_is_a_fault() -> None:
@@ -104,7 +104,7 @@ def test_who_would_not_create_it_is_parked_until_somebody_does() -> None:
     bench = Bench()
     assert bench.locate(A, create=False) == [(A, Parked())]
     assert bench.locate(B, create=False, timeout=9.0) == [(B, Parked())]
-    assert bench.locate(C) == [StartChild(1)]
+    assert bench.locate(C) == [StartChild(1, "locker")]
     bench.wait(1.0)
     ask = locate("printer")
     located = Located("locker-1.sock", CLOCK)

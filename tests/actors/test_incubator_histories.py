@@ -53,7 +53,7 @@ class IncubatorMachine(RuleBasedStateMachine):
         for effect in effects:
             assert not self.finished
             match effect:
-                case StartChild(number):
+                case StartChild(number, "locker"):
                     assert not self.unlistened
                     self.starting.add(number)
                 case KillChild(number):

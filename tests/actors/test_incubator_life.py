@@ -62,7 +62,7 @@ def test_a_locker_that_left_serves_at_once_what_waits_for_one() -> None:
     bench = Bench()
     number = bench.serve()
     bench.wait(LATELY)
-    assert bench.locate(A, "plotter") == [StartChild(2)]
+    assert bench.locate(A, "plotter") == [StartChild(2, "locker")]
     assert bench.said(number, Retiring(CLOCK, 0)) == [
         (number, Leave(CLOCK)),
         (number, Assign("plotter", CLOCK + 1, 2.0, Order.FIFO, 0, "plotter")),
@@ -77,7 +77,7 @@ def test_a_locker_that_was_told_to_end_and_does_is_no_loss() -> None:
     bench.said(number, Retiring(CLOCK, 0))
     assert bench.said(number, Ended("told to end")) == []
     assert bench.died(number) == []
-    assert bench.locate(A) == [StartChild(2)]
+    assert bench.locate(A) == [StartChild(2, "locker")]
 
 
 # --- deaths -----------------------------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ def test_a_name_whose_locker_died_is_refused_with_a_sentence() -> None:
     assert isinstance(refused, Refused)
     assert refused.why is Refusal.LOCKER_DIED
     assert "holdfast stop" in refused.sentence
-    assert bench.locate(B, "plotter") == [StartChild(2)]
+    assert bench.locate(B, "plotter") == [StartChild(2, "locker")]
 
 
 def test_a_daemon_with_a_name_whose_locker_died_does_not_end_for_idleness_but_when_told() -> None:
@@ -106,13 +106,13 @@ def test_a_daemon_with_a_name_whose_locker_died_does_not_end_for_idleness_but_wh
 def test_a_spare_locker_that_dies_is_replaced() -> None:
     bench = Bench(pool=1)
     bench.ready(1)
-    assert bench.died(1) == [StartChild(2)]
+    assert bench.died(1) == [StartChild(2, "locker")]
 
 
 def test_a_locker_that_dies_while_it_starts_is_started_again_for_those_who_wait() -> None:
     bench = Bench()
     bench.locate(A)
-    assert bench.died(1) == [StartChild(2)]
+    assert bench.died(1) == [StartChild(2, "locker")]
     assert (A, Located("locker-2.sock", CLOCK)) in bench.ready(2)
 
 
@@ -121,13 +121,13 @@ def test_lockers_that_keep_dying_are_not_started_for_ever() -> None:
     bench.locate(A)
     bench.locate(B, create=False)
     for number in range(1, RESTARTS):
-        assert bench.died(number) == [StartChild(number + 1)]
+        assert bench.died(number) == [StartChild(number + 1, "locker")]
     effects = bench.died(RESTARTS)
     assert refusals(effects) == [(A, Refusal.EXHAUSTED)]
     assert effects[1:] == [(B, Parked())]
     assert refusals(bench.locate(A)) == [(A, Refusal.EXHAUSTED)]
     bench.wait(RESTART_SPAN)
-    assert bench.locate(A) == [StartChild(RESTARTS + 1)]
+    assert bench.locate(A) == [StartChild(RESTARTS + 1, "locker")]
 
 
 def test_without_a_fork_server_what_is_served_is_served_on_and_nothing_new() -> None:

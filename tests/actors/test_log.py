@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from holdfast.actors.log import EVENTS, configure, event
+from support import checkout_environ
 
 ACTORS = Path(__file__).resolve().parents[2] / "actors"
 
@@ -62,3 +65,27 @@ def test_every_event_of_the_table_is_logged_somewhere_and_no_other() -> None:
         for number in re.findall(r'"(HFD\d{3}[A-Z])"', path.read_text())
     }
     assert used == set(EVENTS)
+
+
+ASKED_WHERE_IT_IS = """
+import os, signal
+from holdfast.actors.log import stacks_on_signal
+signal.signal(signal.SIGUSR2, lambda number, frame: print("chained"))
+stacks_on_signal(chain=True)
+def here():
+    os.kill(os.getpid(), signal.SIGUSR2)
+here()
+"""
+
+
+def test_a_process_that_is_asked_says_where_it_is_and_goes_on() -> None:
+    words = [sys.executable, "-c", ASKED_WHERE_IT_IS]
+    ran = subprocess.run(words, env=checkout_environ(), capture_output=True, text=True, check=True)
+    assert "in here" in ran.stderr
+    assert ran.stdout == "chained\n"
+
+
+def test_without_a_stderr_nothing_is_written_anywhere() -> None:
+    words = ["sh", "-c", 'exec "$0" -c "$1" 2>&-', sys.executable, ASKED_WHERE_IT_IS]
+    ran = subprocess.run(words, env=checkout_environ(), capture_output=True, text=True, check=True)
+    assert ran.stdout == "chained\n"
