@@ -1,0 +1,68 @@
+"""How a person is told of an age, a number, a session."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.transport.enums import Mode
+from holdfast.transport.names import Kind
+from holdfast.transport.phrases import counted, person, person_at_work, share, span, visible
+from scenes import holder
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        *((-1, "0.0s"), (0.04, "0.0s"), (9.94, "9.9s"), (9.95, "10s"), (59.4, "59s"), (59.6, "1m00s"), (94, "1m34s")),
+        *((3599.6, "1h00m"), (7500, "2h05m"), (86399, "23h59m"), (86400, "1d00h"), (273600, "3d04h")),
+    ],
+)
+def test_a_duration_is_told_in_its_two_greatest_units(seconds: float, told: str) -> None:
+    assert span(seconds) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("make -j4 grün", "make -j4 grün"),
+        ("\x1b[2Jgone", "\\x1b[2Jgone"),
+        ("a\nb\tc\0", "a\\nb\\tc\\x00"),
+        ("abc\u202ecod", "abc\\u202ecod"),
+        ("half\udcff", "half\\udcff"),
+        ("\x9b31m", "\\x9b31m"),
+    ],
+)
+def test_what_is_not_to_be_seen_is_written_out(text: str, seen: str) -> None:
+    assert visible(text) == seen
+
+
+@given(st.text(st.characters(codec=None)))
+def test_nothing_that_a_terminal_obeys_is_left(text: str) -> None:
+    assert visible(text).isprintable()
+    visible(text).encode()
+
+
+def test_a_number_has_its_noun() -> None:
+    assert [counted(1, "unit"), counted(0, "unit"), counted(2, "process", "processes")] == [
+        *("1 unit", "0 units", "2 processes")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        *((Kind.SIMPLE, "PW"), (Kind.HIERARCHICAL, "PW"), (Kind.NUMERIC, "3 units")),
+        *((Kind.SET, "red"), (Kind.SEQUENCE, "red"), (Kind.TIMESTAMP, "red")),
+    ],
+)
+def test_a_share_is_told_as_its_resource_counts(kind: Kind, told: str) -> None:
+    assert share(kind, Mode.PW, 3, "red") == told
+
+
+def test_a_session_is_told_with_what_it_does() -> None:
+    assert person_at_work(holder("a")) == "alice on node1, pid 4711 (make -j4)"
+    busy = holder("a", job="17", reason="it's\nlate", user="")
+    assert person_at_work(busy) == "1000 on node1, pid 4711 (make -j4), job 17, 'it's\\nlate'"
+    assert person(holder("a", host="", pid=0)) == "a session that is on its way"
