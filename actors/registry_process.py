@@ -1,0 +1,82 @@
+"""The registry's process from its start to its end: what surrounds the ``Registry``.
+
+It ends with its parent, and at once when it is told to: nobody waits for it. TERM, INT and HUP go past it, as past a
+locker; USR1 is for the incubator, and USR2 writes the Python stack to the log.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import signal
+import socket
+import sys
+import tempfile
+import time
+
+from ..transport import identity
+from ..transport.messages import Hello, Ready
+from ..transport.picture import Scene
+from ..transport.pipe import Pipe
+from ..transport.report import document
+from ..transport.sockets import Router, raise_descriptor_limit
+from ..transport.wire import ID_SIZE
+from . import log
+from .feeds import Feeds
+from .locker_process import name_process
+from .process import Process
+from .registry import Registry
+
+COMM = "holdfast-regist"  # as ps and pgrep show it; at most 15 characters
+
+
+def main(number: int, end: socket.socket, incubator: str, directory: str, verbose: bool) -> None:
+    """Run the registry; the target of a ``ChildSpec``.
+
+    Args:
+        number: of this child; its socket is ``registry-NUMBER.sock`` in ``directory``.
+        end: our end of the pipe to the incubator.
+        incubator: path of the incubator's mailbox.
+    """
+    for ignored in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(ignored, signal.SIG_IGN)
+    faulthandler.register(signal.SIGUSR2, all_threads=True)
+    name_process(COMM)
+    log.configure("registry", verbose=verbose)
+    address = f"registry-{number}.sock"
+    pipe = Pipe(end)
+    router = Router(os.path.join(directory, address), limit=raise_descriptor_limit())
+    registry = Registry(
+        incubator,
+        lambda address: os.path.join(directory, address),
+        lambda scene, now: write(directory, scene, now),
+        time.monotonic(),
+    )
+    process = Process(registry, router, pipe=pipe, feeds=Feeds(introduction))
+    process.carry_out(registry.open())
+    pipe.send(Ready(address, os.getpid(), os.getppid()))
+    sys.exit(process.run())
+
+
+def introduction() -> Hello:
+    """How the registry introduces itself, each time as somebody new."""
+    return identity.hello(os.urandom(ID_SIZE), {}, reason="registry")
+
+
+def write(directory: str, scene: Scene, now: float) -> str:
+    """Write ``scene`` to a new file in ``directory`` as one JSON document.
+
+    Returns:
+        The file's path; "" if it cannot be written (the disk is full, the directory gone).
+    """
+    path = ""
+    try:
+        descriptor, path = tempfile.mkstemp(prefix="picture-", suffix=".json", dir=directory)  # of mode 0600
+        with open(descriptor, "w") as file:
+            json.dump(document(scene, now, time.time()), file)
+    except OSError:
+        if path:
+            os.unlink(path)
+        return ""
+    return path

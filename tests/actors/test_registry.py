@@ -1,0 +1,522 @@
+"""The registry among actors that tell what the test says: no socket, no process, the test's own clock."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from holdfast.actors.door import Session
+from holdfast.actors.feeds import Connect, Disconnect, ToFeed
+from holdfast.actors.process import PARENT, UNEXPECTED, Effect, Finish
+from holdfast.actors.registry import BEACON, SETTLE, Registry
+from holdfast.actors.watched import LIFE, Watched
+from holdfast.transport.enums import Mode
+from holdfast.transport.messages import (
+    Changes,
+    End,
+    Ended,
+    Fault,
+    Gone,
+    Quiesce,
+    Report,
+    Reported,
+    Retiring,
+    Serving,
+    Watch,
+    Welcome,
+)
+from holdfast.transport.picture import Picture, Scene
+from holdfast.transport.records import Claim, Member, Record, Tally, key
+from people import somebody
+from scenes import INCUBATOR, holder, parked, resource, tally, waiter
+
+LOCKER_BEACON = 0.04
+TALK = 5.0  # seconds that the actors are given to say what they have to say
+
+
+class Source:
+    """An actor that is watched; it keeps what the test puts there."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, tuple[Record, float]] = {}
+        self.watched = Watched(self._record, LOCKER_BEACON)
+        self.session = somebody(1)
+        self.open = True
+
+    def _record(self, name: str, now: float) -> Record | None:
+        if name not in self.records:
+            return None
+        record, at = self.records[name]
+        return record if isinstance(record, Tally) else replace(record, age=record.age + now - at)
+
+    def put(self, now: float, *records: Record) -> None:
+        for record in records:
+            self.records[key(record)] = (record, now)
+            self.watched.touch(key(record), now)
+
+    def take(self, now: float, *records: Record) -> None:
+        for record in records:
+            del self.records[key(record)]
+            self.watched.drop(key(record), now)
+
+
+class Daemon:
+    """A registry, the actors that it watches, and those who watch it."""
+
+    def __init__(self, *, now: float = 100.0) -> None:
+        self.now = now
+        self.sources = {0: Source()}
+        self.pictures: dict[Session, Picture] = {}
+        self.applied: list[Changes] = []
+        self.told: list[Effect] = []  # whatever is neither for an actor nor for a watcher
+        self.seen: list[Scene] = []  # what the registry wrote
+        self.restart()
+        self.sources[0].put(now, INCUBATOR)
+
+    def restart(self) -> None:
+        """Another registry; nobody is connected to it yet."""
+        for source in self.sources.values():
+            source.watched.left(source.session)
+            source.session = somebody(1)
+        self.pictures.clear()
+        self.registry = Registry("/d/daemon.sock", lambda name: f"/d/{name}", self.write, self.now)
+        self.carry_out(self.registry.open())
+        for number in self.sources.keys() - {0}:
+            self.carry_out(self.registry.told(Serving(number, f"locker-{number}"), self.now))
+
+    def write(self, scene: Scene, now: float) -> str:
+        self.seen.append(scene)
+        return "/d/picture"
+
+    def start(self, number: int, *records: Record) -> Source:
+        """A locker is started, and the registry is told of it."""
+        source = self.sources[number] = Source()
+        source.put(self.now, *records)
+        self.sources[0].put(self.now, Member(number, "locker", 1000 + number, 0.0, 0))
+        self.carry_out(self.registry.told(Serving(number, f"locker-{number}"), self.now))
+        return source
+
+    def end(self, number: int) -> None:
+        """A locker dies."""
+        self.sources[0].take(self.now, Member(number, "locker", 1000 + number, 0.0, 0))
+        self.carry_out(self.registry.told(Serving(number, ""), self.now))
+
+    def cut(self, number: int) -> None:
+        """An actor's connection ends; it lives."""
+        source = self.sources[number]
+        source.watched.left(source.session)
+        self.carry_out(self.registry.heard(number, None, self.now))
+
+    def open(self, number: int) -> None:
+        """Its connection is opened again."""
+        self.sources[number].session = somebody(1)
+        self.carry_out(self.registry.heard(number, Welcome(bytes(16), 1, 1), self.now))
+
+    def follow(self) -> Picture:
+        """Somebody begins to watch the registry."""
+        session = somebody(2)
+        self.pictures[session] = Picture()
+        self.carry_out(self.registry.handle(session, Watch(0, LIFE), self.now))
+        return self.pictures[session]
+
+    def carry_out(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Connect(number):
+                    if self.sources[number].open:
+                        self.carry_out(self.registry.heard(number, Welcome(bytes(16), 1, 1), self.now))
+                case Disconnect(number):
+                    del self.sources[number]
+                    self.carry_out(self.registry.heard(number, None, self.now))
+                case ToFeed(number, Watch() as watch):
+                    source = self.sources[number]
+                    self.deliver(number, source.watched.watch(source.session, watch, self.now))
+                case (Session() as session, Changes() as changes):
+                    self.applied.append(changes)
+                    self.pictures[session].apply(changes, self.now)
+                    again = Watch(changes.number, LIFE)
+                    self.carry_out(self.registry.handle(session, again, self.now))
+                case _:
+                    self.told.append(effect)
+
+    def deliver(self, number: int, answers: list[tuple[Session, Changes]]) -> None:
+        for _, changes in answers:
+            self.carry_out(self.registry.heard(number, changes, self.now))
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass; everybody does what is due, when it is due."""
+        until = self.now + seconds
+        while True:
+            sleepers = [self.registry, *(source.watched for source in self.sources.values() if source.open)]
+            wakes = [at for sleeper in sleepers if (at := sleeper.wakes_at()) is not None and at <= until]
+            if not wakes:
+                self.now = until
+                return
+            self.now = max(self.now, min(wakes))
+            for number, source in list(self.sources.items()):
+                if source.open:
+                    self.deliver(number, source.watched.answers(self.now))
+            if (at := self.registry.wakes_at()) is not None and at <= self.now:
+                self.carry_out(self.registry.tick(self.now))
+
+    def expected(self) -> set[str]:
+        return {name for source in self.sources.values() for name in source.records}
+
+
+def keys(picture: Picture | Scene) -> set[str]:
+    """The keys of everything that a picture shows, ended resources' counters left out."""
+    scene = picture.scene() if isinstance(picture, Picture) else picture
+    found: list[Record] = [view.member for view in scene.members]
+    found += [view.claim for view in scene.parked]
+    for view in scene.resources:
+        found += [view.resource, *view.tallies]
+        found += [claim.claim for claim in (*view.holders, *view.waiters)]
+    return {key(record) for record in found}
+
+
+@pytest.fixture
+def daemon() -> Daemon:
+    return Daemon()
+
+
+BUSY = (resource("printer"), holder("a"), waiter("b"), tally())
+OTHER = (resource("disk", 5), holder("c", "disk", 5), tally(5))
+
+
+def test_a_watcher_is_told_what_all_actors_tell(daemon: Daemon) -> None:
+    daemon.start(3, *BUSY)
+    daemon.start(5, *OTHER)
+    daemon.sources[0].put(daemon.now, parked("d"))
+    daemon.sleep(1.0)
+    picture = daemon.follow()
+    assert keys(picture) == daemon.expected()
+    assert len(daemon.expected()) == 3 + 1 + len(BUSY) + len(OTHER)
+
+
+def test_a_change_reaches_who_watches_within_a_beacon_of_each(daemon: Daemon) -> None:
+    source = daemon.start(3, *BUSY)
+    picture = daemon.follow()
+    daemon.sleep(1.0)
+    for name in "xyz":  # the second and third begin while everybody rests
+        source.put(daemon.now, waiter(name))
+        daemon.sleep(LOCKER_BEACON + BEACON)
+        assert keys(picture) == daemon.expected()
+    source.take(daemon.now, waiter("y"))
+    daemon.sleep(LOCKER_BEACON + BEACON)
+    assert keys(picture) == daemon.expected()
+
+
+def test_a_late_watcher_is_told_everything_then_what_changes(daemon: Daemon) -> None:
+    source = daemon.start(3, *BUSY)
+    daemon.follow()
+    daemon.sleep(1.0)
+    daemon.applied.clear()
+    late = daemon.follow()
+    source.put(daemon.now, waiter("x"))
+    daemon.sleep(1.0)
+    assert keys(late) == daemon.expected()
+    assert [changes.fresh for changes in daemon.applied] == [True, False, False]  # the two last: one for each watcher
+
+
+def test_nothing_that_happens_is_nothing_that_is_told(daemon: Daemon) -> None:
+    daemon.start(3, *BUSY)
+    daemon.follow()
+    daemon.sleep(1.0)
+    daemon.applied.clear()
+    daemon.sleep(LIFE - 1.0)
+    assert daemon.applied == []
+
+
+def test_ages_are_those_of_the_moment_at_which_they_are_told(daemon: Daemon) -> None:
+    daemon.start(3, resource("printer", age=60.0), waiter("b", age=5.0, left=30.0), waiter("c", age=5.0, left=-1.0))
+    daemon.sleep(7.0)
+    [view] = daemon.follow().scene().resources
+    assert daemon.now - view.since_at == pytest.approx(67.0)
+    finite, endless = view.waiters
+    assert daemon.now - finite.since_at == pytest.approx(12.0)
+    assert finite.claim.left == pytest.approx(23.0)
+    assert endless.claim.left == -1.0
+    daemon.sleep(30.0)
+    assert daemon.follow().scene().resources[0].waiters[0].claim.left == 0.0
+
+
+def test_the_age_of_changes_counts_from_where_they_happened(daemon: Daemon) -> None:
+    source = daemon.start(3, *BUSY)
+    daemon.follow()
+    daemon.sleep(1.0)
+    daemon.applied.clear()
+    source.put(daemon.now - 0.02, waiter("y"))
+    daemon.sleep(LOCKER_BEACON + BEACON)
+    assert [changes.age for changes in daemon.applied] == pytest.approx([0.02])
+
+
+def test_nobody_is_shown_a_part_of_what_an_actor_tells(daemon: Daemon) -> None:
+    daemon.start(3).open = False
+    picture = daemon.follow()
+    daemon.sleep(SETTLE)
+    before = keys(picture)
+    for number in (1, 2):
+        part = Changes(number, number == 1, number < 3, 0.0, (waiter(f"w{number}"),), (BUSY[0],), (), (), ())
+        assert daemon.registry.heard(3, part, daemon.now) == [ToFeed(3, Watch(number, LIFE))]
+        daemon.sleep(1.0)
+        assert keys(picture) == before
+    daemon.registry.heard(3, Changes(3, False, False, 0.0, (), (), (), (), (key(waiter("w1")),)), daemon.now)
+    daemon.sleep(1.0)
+    assert keys(picture) - before >= {key(waiter("w2")), key(BUSY[0])}
+    assert key(waiter("w1")) not in keys(picture)
+
+
+# --- the end of others ------------------------------------------------------------------------------------------------
+
+
+def test_what_a_dead_locker_told_vanishes_and_its_counters_stay(daemon: Daemon) -> None:
+    picture = daemon.follow()
+    daemon.start(3, *BUSY)
+    daemon.start(5, *OTHER, tally(5, place=0, requests=4, waits=(1, 2, 3), wait_max=0.25))
+    daemon.sleep(1.0)
+    daemon.end(3)
+    daemon.end(5)
+    daemon.sleep(1.0)
+    assert keys(picture) == {"member/0"}
+    [ended] = picture.scene().ended
+    assert (ended.actor, ended.place, ended.mode) == (0, 0, Mode.EX)
+    assert (ended.requests, ended.grants, ended.wait_sum, ended.wait_max) == (6, 3, 1.5, 0.5)
+    assert ended.waits == (1, 4, 3)
+    assert daemon.follow().scene().ended == picture.scene().ended
+
+
+def test_what_a_locker_still_said_when_it_died_counts(daemon: Daemon) -> None:
+    daemon.start(3, *BUSY)
+    daemon.sleep(1.0)
+    assert daemon.registry.told(Serving(3, ""), daemon.now) == [Disconnect(3)]
+    last = Changes(99, False, False, 0.0, (), (), (tally(grants=8),), (), ())
+    daemon.registry.heard(3, last, daemon.now)
+    daemon.registry.heard(3, None, daemon.now)
+    [ended] = daemon.follow().scene().ended
+    assert ended.grants == 8
+
+
+def test_a_connection_that_ends_takes_nothing_out_of_the_picture(daemon: Daemon) -> None:
+    source = daemon.start(3, *BUSY)
+    picture = daemon.follow()
+    daemon.sleep(1.0)
+    daemon.cut(3)
+    source.take(daemon.now, waiter("b"))
+    daemon.sleep(1.0)
+    assert key(waiter("b")) in keys(picture)
+    daemon.applied.clear()
+    daemon.open(3)
+    daemon.sleep(1.0)
+    assert keys(picture) == daemon.expected()
+    assert sum(len(changes.claims) + len(changes.gone) for changes in daemon.applied) == 1  # the one that changed
+
+
+def test_what_an_actor_no_longer_tells_when_it_begins_afresh_is_gone(daemon: Daemon) -> None:
+    daemon.start(3, *BUSY)
+    picture = daemon.follow()
+    daemon.sleep(1.0)
+    daemon.registry.heard(3, Changes(7, True, False, 0.0, (holder("a"),), (BUSY[0],), (), (), ()), daemon.now)
+    daemon.sleep(1.0)
+    assert keys(picture) == {"member/0", "member/3", key(holder("a")), key(BUSY[0])}
+
+
+# --- a new registry ---------------------------------------------------------------------------------------------------
+
+
+def test_another_registry_shows_the_same_as_the_last_one(daemon: Daemon) -> None:
+    daemon.start(3, *BUSY)
+    daemon.start(5, *OTHER)
+    daemon.sleep(1.0)
+    before = daemon.follow().scene()
+    daemon.restart()
+    after = daemon.follow().scene()
+    assert keys(after) == keys(before) == daemon.expected()
+    for old, new in zip(before.resources, after.resources, strict=True):
+        assert new.since_at == pytest.approx(old.since_at)
+        assert [view.claim.number for view in new.holders] == [view.claim.number for view in old.holders]
+
+
+def test_who_comes_early_is_answered_when_everybody_has_told(daemon: Daemon) -> None:
+    daemon.start(3, *BUSY)
+    slow = daemon.start(5, *OTHER)
+    slow.open = False
+    daemon.restart()
+    picture = daemon.follow()
+    daemon.sleep(SETTLE / 2)
+    assert not picture.complete
+    slow.open = True
+    daemon.open(5)
+    assert keys(picture) == daemon.expected()
+
+
+def test_a_locker_of_which_only_the_incubator_told_is_waited_for(daemon: Daemon) -> None:
+    daemon.sources[0].put(daemon.now, Member(3, "locker", 1003, 0.0, 0))
+    daemon.restart()
+    picture = daemon.follow()
+    daemon.sleep(SETTLE / 2)
+    assert not picture.complete
+    daemon.start(3, *BUSY)
+    assert keys(picture) == daemon.expected()
+
+
+def test_who_is_stopped_is_not_waited_for_for_ever(daemon: Daemon) -> None:
+    daemon.start(3, *BUSY)
+    daemon.start(5).open = False
+    daemon.restart()
+    picture = daemon.follow()
+    assert not picture.complete
+    daemon.sleep(SETTLE)
+    assert keys(picture) == daemon.expected()
+    assert daemon.follow().complete
+
+
+def test_who_came_early_and_left_is_forgotten(daemon: Daemon) -> None:
+    daemon.sources[0].open = False
+    daemon.restart()
+    daemon.follow()
+    [session] = daemon.pictures
+    assert daemon.registry.left(session, daemon.now) == []
+    daemon.sleep(SETTLE)
+    assert daemon.applied == []
+
+
+# --- the incubator's words --------------------------------------------------------------------------------------------
+
+
+def test_a_report_tells_how_much_there_is_and_where_the_picture_was_written(daemon: Daemon) -> None:
+    daemon.start(3, *BUSY)
+    daemon.follow()
+    daemon.sleep(1.0)
+    daemon.end(3)
+    daemon.start(5, *OTHER)
+    daemon.sleep(1.0)
+    [(to, reported)] = daemon.registry.told(Report(), daemon.now)  # type: ignore[misc]  # an answer
+    assert to is PARENT
+    assert isinstance(reported, Reported)
+    assert json.loads(reported.facts) == {"feeds": 2, "claims": 1, "watchers": 1, "picture": "/d/picture"}
+    [scene] = daemon.seen
+    assert keys(scene) == daemon.expected()
+    assert scene == replace(daemon.follow().scene(), number=scene.number)
+
+
+def test_it_ends_at_once_when_told_and_when_it_is_alone(daemon: Daemon) -> None:
+    assert daemon.registry.told(Quiesce(), daemon.now) == []
+    assert daemon.registry.told(End(), daemon.now)[-1] == Finish("told to end")
+    assert isinstance(daemon.registry.orphaned(daemon.now)[-1], Finish)
+    assert daemon.registry.failed() == [(PARENT, Ended("failed"))]
+
+
+def test_what_it_hears_twice_it_does_once(daemon: Daemon) -> None:
+    daemon.start(3)
+    assert daemon.registry.told(Serving(3, "locker-3"), daemon.now) == []
+    assert daemon.registry.told(Serving(4, ""), daemon.now) == []
+
+
+def test_what_makes_no_sense_is_refused_or_fails_loudly(daemon: Daemon) -> None:
+    session = somebody(2)
+    assert daemon.registry.handle(session, Gone(), daemon.now) == [(session, UNEXPECTED)]
+    with pytest.raises(ValueError, match="actor 0 said"):
+        daemon.registry.heard(0, Fault("what?"), daemon.now)
+    with pytest.raises(ValueError, match="incubator said"):
+        daemon.registry.told(Retiring(1, 0), daemon.now)
+
+
+def test_texts_that_many_have_are_kept_once(daemon: Daemon) -> None:
+    long = "make " * 20
+    claims = [holder(f"s{number}", command="".join([*long]), token=number) for number in range(50)]
+    assert len({id(claim.command) for claim in claims}) == 50
+    daemon.start(3, resource("printer"), *claims)
+    daemon.sleep(1.0)
+    [view] = daemon.follow().scene().resources
+    assert len({id(one.claim.command) for one in view.holders}) == 1
+
+
+# --- random histories -------------------------------------------------------------------------------------------------
+
+
+class Histories(RuleBasedStateMachine):
+    """Whatever happens in whatever order: once it is quiet, every watcher sees exactly what is there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.daemon = Daemon()
+        self.numbers = iter(range(1, 1000))
+        self.grants = 0
+
+    @rule()
+    def a_locker_starts(self) -> None:
+        number = next(self.numbers)
+        self.daemon.start(number, resource(f"r{number}", number))
+
+    @precondition(lambda self: len(self.daemon.sources) > 1)
+    @rule(data=st.data())
+    def a_locker_dies(self, data: st.DataObject) -> None:
+        self.daemon.end(data.draw(st.sampled_from(sorted(self.daemon.sources.keys() - {0}))))
+
+    @precondition(lambda self: len(self.daemon.sources) > 1)
+    @rule(data=st.data(), session=st.integers(0, 9), count=st.integers(1, 100))
+    def somebody_comes_or_changes(self, data: st.DataObject, session: int, count: int) -> None:
+        number = data.draw(st.sampled_from(sorted(self.daemon.sources.keys() - {0})))
+        for one in range(session, session + count):
+            self.grants += 1
+            claim = holder(f"s{one}", f"r{number}", number, token=self.grants)
+            self.daemon.sources[number].put(self.daemon.now, claim)
+
+    @rule(data=st.data())
+    def somebody_goes(self, data: st.DataObject) -> None:
+        there = [
+            (source, record)
+            for source in self.daemon.sources.values()
+            for record, _ in source.records.values()
+            if isinstance(record, Claim)
+        ]
+        if there:
+            source, record = data.draw(st.sampled_from(there))
+            source.take(self.daemon.now, record)
+
+    @precondition(lambda self: len(self.daemon.pictures) < 4)
+    @rule()
+    def somebody_watches(self) -> None:
+        self.daemon.follow()
+
+    @rule()
+    def the_registry_dies(self) -> None:
+        self.daemon.restart()
+
+    @rule(data=st.data())
+    def a_connection_ends_and_is_opened_again(self, data: st.DataObject) -> None:
+        number = data.draw(st.sampled_from(sorted(self.daemon.sources)))
+        self.daemon.cut(number)
+        self.daemon.open(number)
+
+    @rule(seconds=st.sampled_from([0.001, 0.01, 0.05, 0.5]))
+    def time_passes(self, seconds: float) -> None:
+        self.daemon.sleep(seconds)
+
+    @rule()
+    def it_is_quiet(self) -> None:
+        self.daemon.sleep(TALK)
+        expected = self.daemon.expected()
+        for picture in self.daemon.pictures.values():
+            assert keys(picture) == expected
+            for view in picture.scene().resources:
+                for one in view.holders:
+                    record, _ = self.daemon.sources[one.claim.actor].records[key(one.claim)]
+                    assert isinstance(record, Claim)
+                    assert one.claim.token == record.token
+
+    @invariant()
+    def nothing_else_is_said(self) -> None:
+        assert self.daemon.told == []
+
+    def teardown(self) -> None:
+        self.it_is_quiet()
+
+
+TestHistories = Histories.TestCase
+TestHistories.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
