@@ -5,7 +5,9 @@
 * no two grants that exclude each other, at any time (``may_be_beside``);
 * nobody waits who could come in, and nobody is passed who asked before (``held_back``);
 * tokens only grow; answers are for those who are in line;
-* whoever is refused as a deadlock would really never get in (checked by letting everybody leave who can).
+* whoever is refused as a deadlock would really never get in (checked by letting everybody leave who can);
+* what is explained is what would happen, and explaining changes nothing (a twin that is never asked to explain gives
+  the same answers).
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import copy
 from dataclasses import dataclass, field
 
 from holdfast.actors.rules.kinds import resource_from_name
-from holdfast.actors.rules.line import Answer, Line, Owner
+from holdfast.actors.rules.line import Answer, Line, Owner, Verdict
 from holdfast.transport.messages import Acquire, Granted, Mode, Order, Queued, Refusal, Refused
 from holdfast.transport.names import Kind, parse
 
@@ -94,14 +96,27 @@ class Watched:
     def __post_init__(self) -> None:
         self.name = parse(self.resource)
         self.line = line(self.resource, self.order)
+        self.twin = line(self.resource, self.order)
 
     # --- what happens ---
 
     def ask(self, owner: Owner, request: Acquire, claims: tuple[Owner, ...] = ()) -> list[Answer]:
         party = Party(owner, request, claims if request.nest else ())
         could_enter = self.could_enter(party)
+        verdict = self.line.explain(request, self.now, inside=claims)
+        self.check_verdict(verdict, party)
         answers = self.line.ask(owner, request, self.now, inside=claims)
+        assert answers == self.twin.ask(owner, request, self.now, inside=claims)
         assert answers[0][0] == owner
+        match answers[0][1]:
+            case Granted():
+                assert verdict.granted
+            case Queued() as queued:
+                assert (verdict.granted, verdict.refused, verdict.position) == (False, None, queued.position)
+            case Refused(Refusal.BUSY):
+                assert not verdict.granted
+            case refused:
+                assert verdict == Verdict(False, refused)
         if answers[0][1] == Refused(Refusal.BUSY, ""):
             assert request.timeout == 0
             assert not could_enter
@@ -118,6 +133,7 @@ class Watched:
             if gone is not None and party.parent is gone:
                 party.parent = gone.parent
         answers = self.line.leave(owner, self.now, rolled_back=rolled_back)
+        assert answers == self.twin.leave(owner, self.now, rolled_back=rolled_back)
         assert all(isinstance(answer, Granted | Refused) for _, answer in answers)
         self.replay(answers)
         self.check()
@@ -126,8 +142,11 @@ class Watched:
     def pass_time(self, seconds: float) -> None:
         self.now += seconds
         at = self.line.wakes_at()
+        assert at == self.twin.wakes_at()
         if at is not None and at <= self.now:
-            self.replay(self.line.wake(self.now))
+            answers = self.line.wake(self.now)
+            assert answers == self.twin.wake(self.now)
+            self.replay(answers)
         self.check()
 
     # --- what must be true ---
@@ -160,9 +179,13 @@ class Watched:
         self.last_tick = int(self.now)
 
     def check(self) -> None:
-        for party in self.waiting.values():
+        for place, party in enumerate(self.waiting.values(), 1):
             if self.could_enter(party):
                 raise AssertionError(f"{party.owner!r} waits, and nothing is in its way")
+            verdict = self.line.explain_owner(party.owner, self.now)
+            assert verdict.position == place
+            self.check_verdict(verdict, party)
+        assert all(self.line.explain_owner(owner, self.now) == Verdict(True) for owner in self.live)
         assert set(self.line.holds) == set(self.live)
         assert [waiter.owner for waiter in self.line.waiters] == list(self.waiting)
         if self.name.kind is Kind.TIMESTAMP and any(
@@ -171,6 +194,17 @@ class Watched:
             at = self.line.wakes_at()
             assert at is not None
             assert at <= self.now + 1
+
+    def check_verdict(self, verdict: Verdict, party: Party) -> None:
+        if verdict.refused is not None:
+            assert not verdict.granted
+            return
+        assert verdict.granted == self.could_enter(party)
+        others = [each for each in self.live.values() if each not in self.ancestors(party)]
+        blocked = not self.may_be_beside(party, tick=False)
+        blockers = [each.owner for each in others if blocked and self.conflict(party.ask, each.ask)]
+        assert sorted(verdict.blockers) == sorted(blockers)
+        assert list(verdict.ahead) == [each.owner for each in self.waiting.values() if self.holds_back(each, party)]
 
     def ancestors(self, party: Party) -> list[Party]:
         return [self.live[owner] for owner in party.claims if owner in self.live]
@@ -187,16 +221,16 @@ class Watched:
         return True
 
     def held_back(self, party: Party) -> bool:
+        return any(self.holds_back(other, party) for other in self.waiting.values())
+
+    def holds_back(self, other: Party, party: Party) -> bool:
         if self.order is Order.FIRST_FIT:
             return False
         mine = {each.owner for each in self.ancestors(party)}
-        for other in self.waiting.values():
-            theirs = {each.owner for each in self.ancestors(other)}
-            earlier = other is not party and self.came_first(other, party)
-            first = mine < theirs or (mine == theirs and earlier)
-            if first and self.conflict(party.ask, other.ask):
-                return True
-        return False
+        theirs = {each.owner for each in self.ancestors(other)}
+        earlier = other is not party and self.came_first(other, party)
+        first = mine < theirs or (mine == theirs and earlier)
+        return first and self.conflict(party.ask, other.ask)
 
     def came_first(self, one: Party, other: Party) -> bool:
         order = list(self.waiting)

@@ -12,6 +12,7 @@ TESTED_ELSEWHERE = {
     "__main__.py": "one line; every test with a real process goes through it",
 }
 WITHOUT_A_SOURCE = {
+    "actors/rules/test_line_explains.py": "line.py, what it says about requests",
     "actors/test_incubator_histories.py": "incubator.py, in random histories",
     "actors/test_incubator_life.py": "incubator.py, its lockers' retirement, deaths and its end",
     "actors/test_locker_histories.py": "locker.py, in random histories",

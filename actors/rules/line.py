@@ -23,16 +23,18 @@ ancestors as itself.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence, ValuesView
+from dataclasses import dataclass
 from heapq import heapify, heappop, heapreplace
 from typing import Protocol
 
 from ...transport.messages import Acquire, Granted, Order, Queued, Refusal, Refused
 from .waiters import Group, Hold, Owner, Place, Waiter, Waiters
 
-__all__ = ["Answer", "Hold", "Line", "Owner", "Resource", "Waiter"]
+__all__ = ["Answer", "Hold", "Line", "Owner", "Resource", "Verdict", "Waiter"]
 
 Answer = tuple[Owner, Granted | Queued | Refused]
 
+_NOBODY = Owner(b"")  # asks what would be
 _DEADLOCK = (
     "would wait for ever: what it needs is held by sessions that wait, through requests nested inside them,"
     " for a session that this one runs inside"
@@ -70,6 +72,20 @@ class Resource(Protocol):
 
     def wakes_at(self, now: float, *, inside: Sequence[Hold]) -> float | None:
         """When may a request fit that does not now, though nobody leaves?"""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What would become of a request now, or has become of it.
+
+    Neither granted nor refused, with nobody in its way: it is only too early.
+    """
+
+    granted: bool
+    refused: Refused | None = None  # why it can never be granted
+    position: int = 0  # in the order of arrival, 1 is first; 0: not in line
+    blockers: tuple[Owner, ...] = ()  # whose holds are in its way, oldest first
+    ahead: tuple[Owner, ...] = ()  # who must be let in before it, oldest first
 
 
 class Line:
@@ -112,8 +128,7 @@ class Line:
         if refused:
             return [(owner, refused)]
         self._arrivals += 1
-        waiter = Waiter(owner, ask, now, self._arrivals, tuple(dict.fromkeys(inside)) if inside and ask.nest else ())
-        waiter.find_ancestors(self._holds)
+        waiter = self._newcomer(owner, ask, now, self._arrivals, inside)
         if self._fits(waiter, now) and not (self._waiters and self._held_back(waiter)):
             granted = [self._grant(waiter, now)]
             kin = self._waiters.kin(owner)
@@ -182,11 +197,52 @@ class Line:
             KeyError: ``owner`` does not wait.
         """
         waiter = self._waiters.all[owner]
-        others = [hold for hold in self._holds.values() if hold.owner not in waiter.ancestors]
-        blocking = [hold for hold in others if self._resource.conflict(waiter.ask, hold.ask)]
-        return [hold.owner for hold in blocking or others]
+        return self._in_the_way(waiter) or [other for other in self._holds if other not in waiter.ancestors]
+
+    def explain(self, ask: Acquire, now: float, *, inside: Sequence[Owner] = ()) -> Verdict:
+        """What would become of ``ask``, from somebody who is not in line? Changes nothing."""
+        refused = self._resource.refuses(ask)
+        if refused:
+            return Verdict(False, refused)
+        waiter = self._newcomer(_NOBODY, ask, now, self._arrivals + 1, inside)
+        verdict = self._verdict(waiter, now, len(self._waiters.all) + 1)
+        if not verdict.granted and self._deadlocked(waiter):
+            return Verdict(False, Refused(Refusal.DEADLOCK, _DEADLOCK))
+        return verdict
+
+    def explain_owner(self, owner: Owner, now: float) -> Verdict:
+        """What has become of the request of ``owner``? Changes nothing.
+
+        Raises:
+            KeyError: ``owner`` is not in line.
+        """
+        if owner in self._holds:
+            return Verdict(True)
+        waiter = self._waiters.all[owner]
+        position = next(place for place, waiting in enumerate(self._waiters.all, 1) if waiting == owner)
+        return self._verdict(waiter, now, position)
 
     # --- how --------------------------------------------------------------------------------------------------------
+
+    def _newcomer(self, owner: Owner, ask: Acquire, now: float, number: int, inside: Sequence[Owner]) -> Waiter:
+        waiter = Waiter(owner, ask, now, number, tuple(dict.fromkeys(inside)) if inside and ask.nest else ())
+        waiter.find_ancestors(self._holds)
+        return waiter
+
+    def _verdict(self, waiter: Waiter, now: float, position: int) -> Verdict:
+        ahead = self._ahead(waiter)
+        if self._resource.fits(waiter.ask, now, inside=waiter.above):
+            return Verdict(False, None, position, (), ahead) if ahead else Verdict(True)
+        early = self._resource.wakes_at(now, inside=waiter.above) is not None
+        return Verdict(False, None, position, () if early else tuple(self._in_the_way(waiter)), ahead)
+
+    def _in_the_way(self, waiter: Waiter) -> list[Owner]:
+        """The owners of the holds that it conflicts with."""
+        return [
+            hold.owner
+            for hold in self._holds.values()
+            if hold.owner not in waiter.ancestors and self._resource.conflict(waiter.ask, hold.ask)
+        ]
 
     def _key(self, ask: Acquire) -> Hashable:
         """First come, first served needs one group only: its head keeps everybody else back."""
@@ -213,6 +269,19 @@ class Line:
             if first and self._resource.conflict(waiter.ask, head.ask):
                 return True
         return False
+
+    def _ahead(self, waiter: Waiter) -> tuple[Owner, ...]:
+        """All who hold it back, in the order of arrival."""
+        if not self._fifo:
+            return ()
+        found = [
+            other
+            for group in self._waiters.related(self._resource.place(waiter.ask))
+            if waiter.ancestors <= group.ancestors and self._resource.conflict(waiter.ask, group.head.ask)
+            for other in group.members.values()
+            if other.number < waiter.number or waiter.ancestors != group.ancestors
+        ]
+        return tuple(other.owner for other in sorted(found, key=lambda other: other.number))
 
     def _settle(self, place: Place, now: float) -> list[Answer]:
         """Let in who can come in, now that something has changed at ``place``.
