@@ -1,0 +1,345 @@
+"""Following a picture: real mailboxes, with actors behind them that do what the test says."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from holdfast.actors.door import Session
+from holdfast.actors.process import Effect, Finish, Process
+from holdfast.actors.watched import Watched
+from holdfast.transport import follow
+from holdfast.transport.errors import Unreachable
+from holdfast.transport.follow import Follower, snapshot
+from holdfast.transport.messages import (
+    Fault,
+    Gone,
+    Located,
+    Observe,
+    Refusal,
+    Refused,
+    Released,
+    Stop,
+    Watch,
+    Welcome,
+)
+from holdfast.transport.records import Record, key
+from holdfast.transport.settings import Settings, load
+from holdfast.transport.sockets import Router
+from holdfast.transport.wire import Message
+from raw import Raw, hello
+from scenes import INCUBATOR, holder, resource
+from support import LIMIT, wait_until
+
+
+class Actor:
+    """A mailbox in a thread; ``Stop`` ends it."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.process = Process(self, Router(path, limit=1000))
+        self.thread = threading.Thread(target=self.process.run, daemon=True)
+        self.thread.start()
+
+    def handle(self, session: Session, message: Message, now: float) -> list[Effect]:
+        return [Finish("told to")] if isinstance(message, Stop) else self.answer(session, message, now)
+
+    def answer(self, session: Session, message: Message, now: float) -> list[Effect]:
+        raise NotImplementedError
+
+    def left(self, session: Session, now: float) -> list[Effect]:
+        return []
+
+    def tick(self, now: float) -> list[Effect]:
+        return []
+
+    def wakes_at(self) -> float | None:
+        return None
+
+    def failed(self) -> list[Effect]:
+        return []
+
+    def end(self) -> None:
+        if self.thread.is_alive():
+            with Raw(self.path) as raw:
+                raw.enter(hello(), Stop(True))
+                self.thread.join(LIMIT)
+        assert not self.thread.is_alive()
+
+
+class Desk(Actor):
+    """An incubator that only says where the registry is: the first answer once each, the last one always."""
+
+    def __init__(self, path: str, *answers: Message | None) -> None:
+        self.answers = list(answers)
+        self.asked = 0
+        super().__init__(path)
+
+    def answer(self, session: Session, message: Message, now: float) -> list[Effect]:
+        assert message == Observe()
+        self.asked += 1
+        said = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return [] if said is None else [(session, said)]
+
+
+class Teller(Actor):
+    """A registry that tells what the test puts there."""
+
+    def __init__(self, path: str, *records: Record) -> None:
+        self.records = {key(record): record for record in records}
+        self.watched = Watched(lambda name, now: self.records.get(name), 0.001)
+        for name in self.records:
+            self.watched.touch(name, 0.0)
+        self.coming: list[Record] = []
+        self.going: list[Record] = []
+        self.mute = False
+        self.looks_at = 0.0
+        super().__init__(path)
+
+    def answer(self, session: Session, message: Message, now: float) -> list[Effect]:
+        assert isinstance(message, Watch)
+        return [] if self.mute else [*self.watched.watch(session, message, now)]
+
+    def left(self, session: Session, now: float) -> list[Effect]:
+        self.watched.left(session)
+        return []
+
+    def wakes_at(self) -> float | None:
+        return self.looks_at
+
+    def tick(self, now: float) -> list[Effect]:
+        self.looks_at = now + 0.002  # to see what the test puts there
+        while self.coming:
+            record = self.coming.pop()
+            self.records[key(record)] = record
+            self.watched.touch(key(record), now)
+        while self.going:
+            record = self.going.pop()
+            del self.records[key(record)]
+            self.watched.drop(key(record), now)
+        return [*self.watched.answers(now)]
+
+
+BUSY = (INCUBATOR, resource("printer"), holder("a"))
+
+
+class Place:
+    """Where a daemon would be."""
+
+    def __init__(self, home: str) -> None:
+        self.socket = f"{home}/s"
+        os.mkdir(f"{home}/s.d", 0o700)
+        self.settings: Settings = load("holdfast", {"socket": self.socket}, {}, None).settings
+        self.actors: list[Actor] = []
+
+    def desk(self, *answers: Message | None) -> Desk:
+        desk = Desk(self.socket, *(answers or (Located("r1", 0),)))
+        self.actors.append(desk)
+        return desk
+
+    def teller(self, *records: Record, name: str = "r1") -> Teller:
+        teller = Teller(f"{self.socket}.d/{name}", *records)
+        self.actors.append(teller)
+        return teller
+
+    def follow(self) -> closing[Follower]:
+        return closing(Follower(self.settings, {}))
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    with tempfile.TemporaryDirectory(dir="/tmp") as home:
+        place = Place(home)
+        yield place
+        for actor in place.actors:
+            actor.end()
+
+
+def sessions(follower: Follower) -> set[str]:
+    """Who holds something, as the follower shows it."""
+    return {view.claim.session for one in follower.picture.scene().resources for view in one.holders}
+
+
+def update_until(follower: Follower, condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + LIMIT
+    while not condition():
+        assert time.monotonic() < until
+        follower.update(0.1)
+
+
+def test_the_first_update_returns_with_the_whole_picture(place: Place) -> None:
+    place.desk()
+    place.teller(*BUSY, *(holder(f"s{number}", token=number) for number in range(300)))
+    with place.follow() as follower:
+        assert follower.update(None)
+        assert len(sessions(follower)) == 301
+        assert follower.picture.complete
+
+
+def test_what_changes_is_told(place: Place) -> None:
+    place.desk()
+    teller = place.teller(*BUSY)
+    with place.follow() as follower:
+        follower.update(None)
+        assert not follower.update(0.0)
+        teller.coming.append(holder("b"))
+        assert follower.update(None)
+        assert sessions(follower) == {"a", "b"}
+        teller.going.append(holder("a"))
+        assert follower.update(None)
+        assert sessions(follower) == {"b"}
+
+
+def test_one_descriptor_can_be_waited_for_whatever_becomes_of_the_registry(place: Place) -> None:
+    place.desk(Located("r1", 0), Located("r2", 0))
+    first = place.teller(*BUSY)
+    second = place.teller(*BUSY, name="r2")
+    with place.follow() as follower:
+        follower.update(None)
+        descriptor = follower.fileno()
+        first.end()
+        second.coming.append(holder("b"))
+        update_until(follower, lambda: sessions(follower) == {"a", "b"})
+        assert follower.fileno() == descriptor
+
+
+def test_an_update_waits_no_longer_than_told(place: Place) -> None:
+    place.desk()
+    place.teller(*BUSY).mute = True
+    with place.follow() as follower:
+        assert not follower.update(0.0)
+        assert not follower.update(0.01)
+        assert not follower.picture.complete
+
+
+def test_a_snapshot_is_the_whole_picture(place: Place) -> None:
+    place.desk()
+    place.teller(*BUSY)
+    scene = snapshot(place.settings, {})
+    assert [view.resource.name for view in scene.resources] == ["printer"]
+    assert [view.member for view in scene.members] == [INCUBATOR]
+
+
+# --- the registry dies ------------------------------------------------------------------------------------------------
+
+
+def test_the_old_picture_stays_until_the_new_one_is_whole(place: Place) -> None:
+    place.desk(Located("r1", 0), Located("r2", 0))
+    first = place.teller(*BUSY)
+    second = place.teller(INCUBATOR, resource("printer"), holder("b"), name="r2")
+    second.mute = True
+    with place.follow() as follower:
+        follower.update(None)
+        first.end()
+        follower.update(0.05)
+        assert sessions(follower) == {"a"}
+        second.mute = False
+    with place.follow() as follower:
+        follower.update(None)
+        assert sessions(follower) == {"b"}
+
+
+def test_a_registry_that_is_not_there_yet_is_asked_for_again(place: Place) -> None:
+    desk = place.desk(Located("r0", 0), Located("r0", 0), Located("r1", 0))
+    place.teller(*BUSY)
+    with place.follow() as follower:
+        assert follower.update(None)
+        assert desk.asked == 3
+
+
+def test_a_registry_that_does_not_come_back_is_given_up(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "PATIENCE", 0.2)
+    place.desk(Located("r1", 0), None)
+    teller = place.teller(*BUSY)
+    with place.follow() as follower:
+        follower.update(None)
+        teller.end()
+        with pytest.raises(Unreachable, match=r"registry has not been there for 0\.2 s.*daemon\.log"):
+            follower.update(None)
+
+
+def test_a_registry_that_tells_nothing_is_given_up(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "SILENCE", 0.2)
+    place.desk()
+    place.teller(*BUSY).mute = True
+    with place.follow() as follower, pytest.raises(Unreachable, match=r"told nothing for 0\.2 s.*daemon\.log"):
+        follower.update(None)
+
+
+def test_what_was_told_before_we_looked_is_no_silence(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.desk()
+    teller = place.teller(*BUSY)
+    with place.follow() as follower:
+        follower.update(None)
+        teller.coming.append(holder("b"))
+        wait_until(lambda: not teller.coming, "a change to be told")
+        monkeypatch.setattr(follow, "SILENCE", 0.0)
+        assert follower.update(None)
+
+
+def test_a_daemon_that_has_no_registry_says_why(place: Place) -> None:
+    place.desk(Refused(Refusal.EXHAUSTED, "it died too often"))
+    with place.follow() as follower, pytest.raises(Unreachable, match="died too often"):
+        follower.update(None)
+
+
+# --- the daemon ends, or never was ------------------------------------------------------------------------------------
+
+
+def test_without_a_daemon_there_is_nothing_to_follow(place: Place) -> None:
+    with pytest.raises(Unreachable, match=r"no daemon is running at .*/s"):
+        Follower(place.settings, {})
+    assert not Path(place.socket).exists()
+
+
+@pytest.mark.parametrize("registry_first", [True, False])
+def test_the_end_of_the_daemon_is_told_at_once(registry_first: bool, place: Place) -> None:
+    desk = place.desk()
+    teller = place.teller(*BUSY)
+    with place.follow() as follower:
+        follower.update(None)
+        for actor in (teller, desk) if registry_first else (desk, teller):
+            actor.end()
+        with pytest.raises(Unreachable, match="the daemon has ended"):
+            follower.update(None)
+
+
+def test_a_daemon_that_is_ending_is_not_waited_for(place: Place) -> None:
+    place.desk(Gone())
+    with place.follow() as follower, pytest.raises(Unreachable, match="the daemon has ended"):
+        follower.update(None)
+
+
+def test_an_older_daemon_is_named_as_such(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("holdfast.actors.door.Welcome", lambda nonce, minor, pid: Welcome(nonce, 0, pid))
+    place.desk()
+    with pytest.raises(Unreachable, match=r"older version.*holdfast stop"):
+        Follower(place.settings, {})
+
+
+def test_a_daemon_that_does_not_know_what_is_asked_is_older_too(place: Place) -> None:
+    place.desk(Fault("message number 15 is unknown"))
+    with place.follow() as follower, pytest.raises(Unreachable, match="older version"):
+        follower.update(None)
+
+
+def test_nonsense_is_told_as_such(place: Place) -> None:
+    place.desk(Released())
+    with place.follow() as follower, pytest.raises(Unreachable, match="did not answer as one would"):
+        follower.update(None)
+
+
+def test_closing_twice_does_no_harm(place: Place) -> None:
+    place.desk()
+    place.teller(*BUSY)
+    follower = Follower(place.settings, {})
+    follower.update(None)
+    follower.close()
+    follower.close()

@@ -1,0 +1,233 @@
+"""Follow a daemon's picture: for a command that shows it once, and for whoever goes on showing it.
+
+The rule: the picture is whole or it is not shown, and its end is told in a sentence. Two connections are kept: one to
+the incubator, whose end is the daemon's end, and one to the registry, which may die and come back. Then the incubator
+is asked again, and the old picture stays until the new one is whole.
+
+One epoll descriptor stands for both, the same one as long as somebody follows, so it can be waited for beside others.
+``update`` waits no longer than it is told to, but for the moment that a connection to a new registry takes.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from time import monotonic, sleep
+
+from . import addresses, discover, identity
+from .errors import Unreachable
+from .messages import Changes, Echo, Fault, Gone, Located, Mismatch, Observe, Refused, Watch, Welcome
+from .picture import Picture, Scene
+from .wire import ID_SIZE, Message, decode, encode
+from .zmtp import Closed, Wire
+
+TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .settings import Settings
+
+PATIENCE = 5.0  # seconds for the daemon's first answer, and for a registry that died to be there again
+ENTRY = 1.0  # seconds for a registry to let us in
+AGAIN = 0.05  # seconds until the incubator is asked again, if it named a registry that is not there
+TRIES = 5  # connections to daemons that are just ending
+LIFE = 10.0  # seconds within which a registry tells something, if need be nothing …
+SILENCE = LIFE + PATIENCE  # … and after which one that does not is given up
+SINCE = 1  # minor version of the protocol in which there is a registry
+
+
+class Follower:
+    """Keeps ``picture`` current.
+
+    Args:
+        start: start a daemon if there is none.
+
+    Raises:
+        InvalidSetting: no daemon can be there.
+        Unreachable: there is none, or it has no picture; the sentence says what to do.
+    """
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str], *, start: bool = False) -> None:
+        self.picture = Picture()
+        self._place = addresses.address_of(settings)
+        self._settings = settings
+        self._environ = environ
+        self._start = start
+        self._registry: Wire | None = None
+        self._untold = False  # parts of a change were told, and not all of them yet
+        self._lost_at = self._heard_at = monotonic()
+        self._daemon = self._enter_daemon()
+        self._epoll = select.epoll()
+        self._epoll.register(self._daemon.fileno(), select.EPOLLIN)
+
+    def fileno(self) -> int:
+        """Readable when ``update`` has something to do."""
+        return self._epoll.fileno()
+
+    def close(self) -> None:
+        """Follow no longer; once is enough, twice does no harm."""
+        self._epoll.close()
+        self._daemon.close()
+        if self._registry is not None:
+            self._registry.close()
+
+    def update(self, timeout: float | None) -> bool:
+        """Take in everything that was told, and wait for something if there is nothing.
+
+        Args:
+            timeout: seconds; None: as long as it takes. Before the picture is whole nothing counts as told.
+
+        Returns:
+            Whether something has changed.
+
+        Raises:
+            Unreachable: the daemon has ended, or no registry can be reached; the sentence says where to look.
+        """
+        until = None if timeout is None else monotonic() + timeout
+        while True:
+            if self._take_all():
+                return True
+            now = monotonic()
+            self._check_patience(now)
+            if until is not None and now >= until:
+                return False
+            guard = (self._heard_at + SILENCE if self._registry is not None else self._lost_at + PATIENCE) - now
+            self._epoll.poll(max(0.0, guard if until is None else min(guard, until - now)))
+
+    def _check_patience(self, now: float) -> None:
+        told = f"{self._place.directory}/daemon.log, unless it logs elsewhere, may say why"
+        if self._registry is None and now - self._lost_at >= PATIENCE:
+            raise Unreachable(f"the daemon's registry has not been there for {PATIENCE:g} s; {told}")
+        if self._registry is not None and now - self._heard_at >= SILENCE:
+            raise Unreachable(f"the daemon's registry has told nothing for {SILENCE:g} s; {told}")
+
+    # --- the daemon ---------------------------------------------------------------------------------------------------
+
+    def _enter_daemon(self) -> Wire:
+        for attempt in range(1, TRIES + 1):
+            try:
+                wire = self._find()
+                try:
+                    welcome = self._introduce(wire, PATIENCE, Observe())
+                    if welcome.minor < SINCE:
+                        raise Unreachable(self._too_old())
+                except:
+                    wire.close()
+                    raise
+                return wire
+            except Closed:
+                if attempt == TRIES:
+                    raise
+        raise AssertionError("the last attempt has raised")
+
+    def _find(self) -> Wire:
+        if self._start:
+            return discover.connect(self._settings, self._environ)
+        wire = discover.find(self._place)
+        if wire is None:
+            raise Unreachable(f"no daemon is running at {self._place.socket}")
+        return wire
+
+    def _too_old(self) -> str:
+        return (
+            f"the daemon at {self._place.socket} is of an older version and keeps no picture; "
+            "restart it when nobody holds a lock: holdfast stop"
+        )
+
+    def _introduce(self, wire: Wire, patience: float, then: Message) -> Welcome:
+        """Begin a session, and say more in the same breath."""
+        wire.send(encode(identity.hello(os.urandom(ID_SIZE), self._environ, nest=False)))
+        frame = wire.receive(patience)
+        if frame is None:
+            raise Unreachable(f"what listens at {wire.path} has not answered for {patience:g} s")
+        message = decode(frame)
+        if not isinstance(message, Welcome):
+            raise Unreachable(message.sentence if isinstance(message, Mismatch | Fault) else f"it said {message}")
+        wire.send(encode(Echo(message.nonce)), encode(then))
+        return message
+
+    # --- what is told -------------------------------------------------------------------------------------------------
+
+    def _take_all(self) -> bool:
+        """Take in everything that is there; say whether the picture has changed."""
+        changed = self._take_from_registry()
+        try:
+            while (frame := self._daemon.receive(0)) is not None:
+                changed |= self._heard_from_daemon(decode(frame))
+        except Closed:
+            raise Unreachable("the daemon has ended") from None
+        return changed
+
+    def _heard_from_daemon(self, message: Message) -> bool:
+        match message:
+            case Located():
+                return self._enter_registry(message.address) and self._take_from_registry()
+            case Refused() | Mismatch():
+                raise Unreachable(message.sentence)
+            case Fault():
+                raise Unreachable(self._too_old())
+            case Gone():
+                raise Unreachable("the daemon has ended")
+            case _:
+                raise Unreachable(f"the daemon at {self._place.socket} did not answer as one would; restart it")
+
+    def _enter_registry(self, name: str) -> bool:
+        """Connect to the registry that the incubator named; ask again if it is not there."""
+        try:
+            wire = Wire(f"{self._place.directory}/{os.path.basename(name)}", ENTRY)
+            try:
+                self._introduce(wire, ENTRY, Watch(0, LIFE))
+            except:
+                wire.close()
+                raise
+        except OSError:  # Unreachable is one
+            sleep(AGAIN)
+            self._daemon.send(encode(Observe()))
+            return False
+        self._registry = wire
+        self._heard_at = monotonic()
+        self._epoll.register(wire.fileno(), select.EPOLLIN)
+        return True
+
+    def _take_from_registry(self) -> bool:
+        changed = False
+        try:
+            while self._registry is not None and (frame := self._registry.receive(0)) is not None:
+                changed |= self._apply(decode(frame), self._registry)
+        except Closed:
+            self._lose_registry()
+        return changed
+
+    def _apply(self, message: Message, registry: Wire) -> bool:
+        if not isinstance(message, Changes):
+            raise Unreachable(f"the registry did not answer as one would, but said {message}")
+        self._heard_at = monotonic()
+        registry.send(encode(Watch(message.number, LIFE)))
+        self.picture.apply(message, self._heard_at)
+        told = (message.claims, message.resources, message.tallies, message.members, message.gone)
+        self._untold |= message.fresh or any(told)
+        if message.more or not self._untold:
+            return False
+        self._untold = False
+        return True
+
+    def _lose_registry(self) -> None:
+        assert self._registry is not None
+        self._registry.close()
+        self._registry = None
+        self._lost_at = monotonic()
+        self._daemon.send(encode(Observe()))
+
+
+def snapshot(settings: Settings, environ: Mapping[str, str]) -> Scene:
+    """The whole picture as it is now.
+
+    Raises:
+        InvalidSetting, Unreachable: as ``Follower`` and its ``update``.
+    """
+    follower = Follower(settings, environ)
+    try:
+        follower.update(None)
+        return follower.picture.scene()
+    finally:
+        follower.close()
