@@ -170,8 +170,8 @@ class Registry:
         return [Finish("the incubator is gone")]
 
     def failed(self) -> list[Effect]:
-        """Our bug: another registry will do better, or not."""
-        return [(PARENT, Ended("failed"))]
+        """Our bug: another registry will do better, or not; so no ``Ended``, which would mean that we wanted to end."""
+        return []
 
     # --- what the others tell ---------------------------------------------------------------------------------------
 

@@ -408,7 +408,7 @@ def test_it_ends_at_once_when_told_and_when_it_is_alone(daemon: Daemon) -> None:
     assert daemon.registry.told(Quiesce(), daemon.now) == []
     assert daemon.registry.told(End(), daemon.now)[-1] == Finish("told to end")
     assert isinstance(daemon.registry.orphaned(daemon.now)[-1], Finish)
-    assert daemon.registry.failed() == [(PARENT, Ended("failed"))]
+    assert daemon.registry.failed() == []
 
 
 def test_what_it_hears_twice_it_does_once(daemon: Daemon) -> None:
