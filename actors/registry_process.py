@@ -16,6 +16,7 @@ import tempfile
 import time
 
 from ..transport import identity
+from ..transport.addresses import registry_name
 from ..transport.messages import Hello, Ready
 from ..transport.picture import Scene
 from ..transport.pipe import Pipe
@@ -44,7 +45,7 @@ def main(number: int, end: socket.socket, incubator: str, directory: str, verbos
     faulthandler.register(signal.SIGUSR2, all_threads=True)
     name_process(COMM)
     log.configure("registry", verbose=verbose)
-    address = f"registry-{number}.sock"
+    address = registry_name(number)
     pipe = Pipe(end)
     router = Router(os.path.join(directory, address), limit=raise_descriptor_limit())
     registry = Registry(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 MAX_PATH = 107  # bytes; sun_path of man 7 unix, less its final zero byte
-LONGEST_NAME = "locker-9999999.sock"
+LONGEST_NAME = "registry-9999999.sock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,11 @@ def address_of(settings: Settings) -> Address:
 def locker_name(number: int) -> str:
     """The file name of the socket of locker ``number``, in the daemon's directory."""
     return f"locker-{number}.sock"
+
+
+def registry_name(number: int) -> str:
+    """The file name of the socket of registry ``number``, in the daemon's directory."""
+    return f"registry-{number}.sock"
 
 
 def check_directory(path: str) -> bool:

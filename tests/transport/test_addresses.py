@@ -64,7 +64,9 @@ def test_the_longest_locker_must_fit_too() -> None:
     assert len(f"{place.directory}/{addresses.LONGEST_NAME}") == addresses.MAX_PATH
     with pytest.raises(InvalidSetting, match="too long by 1 bytes"):
         addresses.address(None, fits + "x", 1)
-    assert len(addresses.locker_name(4_194_304)) <= len(addresses.LONGEST_NAME)  # the most processes Linux can have
+    most = 4_194_304  # processes that Linux can have
+    assert len(addresses.locker_name(most)) <= len(addresses.LONGEST_NAME)
+    assert len(addresses.registry_name(most)) <= len(addresses.LONGEST_NAME)
 
 
 def test_what_is_prepared_is_ours_alone_whatever_the_umask(tmp_path: Path) -> None:
