@@ -19,7 +19,6 @@ from holdfast.transport.enums import Mode
 from holdfast.transport.messages import (
     Changes,
     End,
-    Ended,
     Fault,
     Gone,
     Quiesce,
