@@ -24,10 +24,14 @@ EVENTS = {
     "HFD021W": "a spare locker died",
     "HFD022E": "a locker died with its resource",
     "HFD023W": "a process did not end when told and was killed",
+    "HFD024W": "a process beside the lockers died and is started again",
+    "HFD025E": "a process beside the lockers keeps dying and is not started again for now",
     "HFD030W": "the incubator is gone; locks that are held stay until they are released",
     "HFD031W": "descriptors run out; new connections wait",
     "HFD032I": "descriptors are free again; new connections are let in",
     "HFD033W": "a note for whoever wants to start a daemon cannot be written",
+    "HFD040I": "a dump is written",
+    "HFD041W": "a dump cannot be written",
 }
 _LEVELS = {"I": logging.INFO, "W": logging.WARNING, "E": logging.ERROR}
 

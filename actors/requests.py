@@ -21,6 +21,7 @@ class Request:
     session: Session
     key: str  # the resource
     ask: Locate
+    asked_at: float
     expires_at: float | None  # the end of its whole wait
     parked: bool = False  # it was told so
 
@@ -45,7 +46,7 @@ class Requests:
 
     def add(self, key: str, session: Session, ask: Locate, now: float) -> Request:
         """Put ``session`` at the end of the queue for ``key``."""
-        request = Request(session, key, ask, now + ask.timeout if ask.timeout > 0 else None)
+        request = Request(session, key, ask, now, now + ask.timeout if ask.timeout > 0 else None)
         self._by_session[session] = request
         self._queues.setdefault(key, {})[session] = request
         if request.expires_at is not None:
@@ -63,6 +64,10 @@ class Requests:
                 del self._queues[request.key]
         return request
 
+    def of(self, session: Session) -> Request | None:
+        """What ``session`` waits for, if it does."""
+        return self._by_session.get(session)
+
     def queue(self, key: str) -> list[Request]:
         """Who waits for ``key``, in the order of arrival."""
         return list(self._queues.get(key, {}).values())
@@ -77,6 +82,11 @@ class Requests:
         for request in queue:
             self.withdraw(request.session)
         return sorted(queue, key=lambda request: request is not creator)
+
+    @property
+    def parked(self) -> int:
+        """How many were told that nobody has created it yet."""
+        return sum(request.parked for request in self._by_session.values())
 
     def clear(self) -> list[Session]:
         """Take out everybody."""

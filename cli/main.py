@@ -22,7 +22,7 @@ from .exits import FAILED, exit_code, exit_code_from_signal
 from .words import say
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what a full disk or a dead terminal says
-COMMANDS = ("run", "serve", "stop", "config")  # each is the object of that name in the module of that name
+COMMANDS = ("run", "status", "why", "serve", "stop", "dump", "config")  # each: the object of that name in its module
 
 
 class Commands(click.Group):

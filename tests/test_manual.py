@@ -11,6 +11,7 @@ import pytest
 from holdfast.actors.log import EVENTS
 from holdfast.cli import exits
 from holdfast.cli.config import show
+from holdfast.cli.dump import dump
 from holdfast.cli.run import run
 from holdfast.cli.serve import serve
 from holdfast.cli.stop import stop
@@ -35,7 +36,13 @@ def codes(page: str, heading: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("heading", "command"),
-    [("`holdfast run`", run), ("`holdfast serve`", serve), ("`holdfast stop`", stop), ("`holdfast config show`", show)],
+    [
+        ("`holdfast run`", run),
+        ("`holdfast serve`", serve),
+        ("`holdfast stop`", stop),
+        ("`holdfast dump`", dump),
+        ("`holdfast config show`", show),
+    ],
 )
 def test_all_options_are_told(heading: str, command: click.Command) -> None:
     told = {word for row in rows(MANUAL, heading) for word in re.findall(r"(?<=[` ])--?[a-zA-Z][a-z-]*", f" {row[0]}")}

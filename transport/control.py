@@ -1,8 +1,8 @@
-"""Ask a daemon to end.
+"""Ask a daemon to end, or to write down everything that it knows.
 
-The rule: ``now`` returns when no process of that daemon is left. The process to wait for is taken from the kernel's
-word about the socket before anything is said, so it cannot be somebody else who has the number by then; it ends last
-of all its processes.
+The rule: ``stop_daemon`` with ``now`` returns when no process of that daemon is left. The process to wait for is taken
+from the kernel's word about the socket before anything is said, so it cannot be somebody else who has the number by
+then; it ends last of all its processes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from . import addresses, discover, identity
 from .errors import HoldfastError, Unreachable
-from .messages import Echo, Fault, Mismatch, Stop, Stopping, Welcome
+from .messages import Dump, Dumped, Echo, Fault, Mismatch, Stop, Stopping, Welcome
 from .settings import Settings
 from .wire import ID_SIZE, Message, decode, encode
 from .zmtp import Closed, Wire
@@ -37,15 +37,12 @@ def stop_daemon(settings: Settings, environ: Mapping[str, str], *, now: bool) ->
         Unreachable: there is none, or it does not answer, or did not end in time.
         HoldfastError: it refused, and why.
     """
-    place = addresses.address_of(settings)
-    wire = discover.find(place)
-    if wire is None:
-        raise Unreachable(f"no daemon is running at {place.socket}")
+    wire = _find(settings)
     try:
         pid = pid_behind(wire.fileno())
-        process = _open_process(pid, place.socket)
+        process = _open_process(pid, wire.path)
         try:
-            answered = _ask(wire, identity.hello(os.urandom(ID_SIZE), environ), now=now)
+            answered = _stop(wire, environ, now=now)
             if (now or not answered) and not select.select([process], [], [], END)[0]:
                 raise Unreachable(f"the daemon (process {pid}) was told to end and has not in {END:g} s")
         finally:
@@ -62,18 +59,59 @@ def _open_process(pid: int, path: str) -> int:
         raise Unreachable(f"no daemon is running at {path}; the last one has just ended") from None
 
 
-def _ask(wire: Wire, who: Message, *, now: bool) -> bool:
+def _stop(wire: Wire, environ: Mapping[str, str], *, now: bool) -> bool:
     """Say Stop; False if the connection ended before the answer: so does the daemon, then."""
     try:
-        wire.send(encode(who))
-        welcome = _hear(wire)
-        if isinstance(welcome, Welcome):
-            wire.send(encode(Echo(welcome.nonce)), encode(Stop(now)))
-            if isinstance(_hear(wire), Stopping):
-                return True
+        answer = _ask(wire, environ, Stop(now))
     except Closed:
         return False
-    raise Unreachable("the daemon did not answer as one would; it may be of another version")
+    if isinstance(answer, Stopping):
+        return True
+    raise _not_a_daemon()
+
+
+def write_dump(settings: Settings, environ: Mapping[str, str]) -> str:
+    """Let the daemon that ``settings`` mean write down everything that its processes know.
+
+    Returns:
+        The path of the file, on the daemon's machine.
+
+    Raises:
+        Unreachable: there is none, or it does not answer, or it ended meanwhile.
+        HoldfastError: it refused, or could not write it, and why.
+    """
+    wire = _find(settings)
+    try:
+        answer = _ask(wire, environ, Dump())
+    except Closed:
+        raise Unreachable("the daemon ended before it had written anything") from None
+    finally:
+        wire.close()
+    if isinstance(answer, Dumped):
+        return answer.path
+    raise _not_a_daemon()
+
+
+def _find(settings: Settings) -> Wire:
+    place = addresses.address_of(settings)
+    wire = discover.find(place)
+    if wire is None:
+        raise Unreachable(f"no daemon is running at {place.socket}")
+    return wire
+
+
+def _ask(wire: Wire, environ: Mapping[str, str], question: Message) -> Message:
+    """Introduce ourselves, ask, and hear the answer."""
+    wire.send(encode(identity.hello(os.urandom(ID_SIZE), environ)))
+    welcome = _hear(wire)
+    if not isinstance(welcome, Welcome):
+        raise _not_a_daemon()
+    wire.send(encode(Echo(welcome.nonce)), encode(question))
+    return _hear(wire)
+
+
+def _not_a_daemon() -> Unreachable:
+    return Unreachable("the daemon did not answer as one would; it may be of another version")
 
 
 def _hear(wire: Wire) -> Message:

@@ -1,0 +1,101 @@
+"""Which locker serves which resource, in which epoch; which lockers are spare; which names died with theirs.
+
+The rule: there are never two lockers for one name. A name is taken out *before* its locker is told ``Leave``, and one
+whose locker died is never served again: safety before liveness. Epochs only grow, and begin above every token that was
+ever given. Pure: no socket and no clock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..transport.messages import Assign, Leave, Locate, Located, Retiring, Stay
+from .log import event
+from .process import Effect
+from .staff import Child
+
+LATELY = 1.0  # seconds after it was named to somebody in which a locker does not retire
+RESTARTS = 5  # spare lockers that may die …
+RESTART_SPAN = 60.0  # … within so many seconds
+
+
+@dataclass(slots=True)
+class Served:
+    """A resource that exists."""
+
+    child: Child
+    assign: Assign
+    created_at: float
+    named_at: float  # to anybody who asked for it
+
+    @property
+    def located(self) -> Located:
+        """Where it is."""
+        return Located(self.child.address, self.assign.epoch)
+
+
+class Lockers:
+    """All lockers that are ready.
+
+    Args:
+        clock: unix microseconds; epochs, and so fencing tokens, start there.
+    """
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self._last_epoch = 0
+        self.table: dict[str, Served] = {}
+        self.dead: dict[str, str] = {}  # resource -> why it is refused
+        self.pool: deque[Child] = deque()  # those without a resource
+        self.serves: dict[int, str] = {}  # child -> resource
+        self._deaths: deque[float] = deque(maxlen=RESTARTS)  # of spare ones
+
+    def assign(self, key: str, creator: Locate, number: int, now: float) -> Served:
+        """Let a spare locker, and there must be one, serve ``key`` from now on.
+
+        Args:
+            number: by which people know the resource.
+        """
+        child = self.pool.popleft()
+        epoch = self._last_epoch = max(self._last_epoch + 1, self._clock())
+        assign = Assign(key, epoch, creator.idle, creator.order, number, creator.resource)
+        served = self.table[key] = Served(child, assign, now, now)
+        self.serves[child.number] = key
+        return served
+
+    def retiring(self, child: Child, message: Retiring, now: float) -> list[Effect]:
+        """A locker wants to be free: if it is not needed it is spare now."""
+        key = self.serves[child.number]
+        if self.table[key].named_at + LATELY > now:
+            return [(child.number, Stay(message.epoch))]
+        del self.table[key], self.serves[child.number]
+        self._last_epoch = max(self._last_epoch, message.token)
+        self.pool.append(child)
+        return [(child.number, Leave(message.epoch))]
+
+    def died(self, child: Child, now: float) -> Served | None:
+        """A locker is gone.
+
+        Returns:
+            The resource that went with it: nobody can know who still works under its lock.
+        """
+        if child in self.pool:
+            self.pool.remove(child)
+        key = self.serves.pop(child.number, None)
+        if key is None:
+            if not child.ending:
+                self._deaths.append(now)
+                event("HFD021W", locker=child.number)
+            return None
+        event("HFD022E", resource=key)
+        self.dead[key] = (
+            f"the process that served {key} died, and whoever held it may still be at work; "
+            "stop the daemon (holdfast stop) when nobody is, to have it served again"
+        )
+        return self.table.pop(key)
+
+    def may_start(self, now: float) -> bool:
+        """Restarts are bounded: lockers that keep dying before they served anybody are not started for ever."""
+        return len(self._deaths) < RESTARTS or now - self._deaths[0] >= RESTART_SPAN

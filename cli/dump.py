@@ -1,0 +1,22 @@
+"""``holdfast dump``: have the daemon write down everything that its processes know, and say where it is."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from ..transport.control import write_dump
+from ..transport.settings import load
+
+
+@click.command()
+@click.option("--socket", metavar="PATH", help="The daemon's socket.")
+@click.option("-c", "config", metavar="FILE", help="Another configuration file.")
+def dump(socket: str | None, config: str | None) -> None:
+    """Write everything that the daemon's processes know to a file, and print its path.
+
+    For whoever looks for a fault; the same as SIGUSR1 to the daemon.
+    """
+    given = {} if socket is None else {"socket": socket}
+    click.echo(write_dump(load("holdfast", given, os.environ, config).settings, os.environ))
