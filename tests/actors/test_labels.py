@@ -131,6 +131,7 @@ def test_a_picture_with_less_in_it_for_a_moment_is_no_new_beginning() -> None:
     book = Book(1)
     book.take(with_ended(40, a=5))
     book.take(with_ended(20, a=5))
+    assert book.totals.of(Mode.EX)["requests"] == 45
     book.take(with_ended(41, a=5))
     assert book.totals.of(Mode.EX)["requests"] == 46
 
