@@ -18,6 +18,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from typing import NamedTuple
 
 from ..transport.messages import FOREVER, Changes, End, Ended, Quiesce, Report, Reported, Serving, Watch, Welcome
 from ..transport.picture import Picture, Scene, total
@@ -35,7 +36,13 @@ INCUBATOR = 0  # its number as a feed, and in records
 LOCKER = "locker"  # the role of those who also tell
 TEXTS = 4096  # texts that are remembered, so that who has the same one shares it
 
-Kept = tuple[Record, float]  # and the instant at which it came
+
+class Kept(NamedTuple):
+    """What an actor told."""
+
+    name: str  # its key
+    record: Record
+    at: float  # when it came
 
 
 @dataclass(eq=False, slots=True)
@@ -137,14 +144,14 @@ class Registry:
     def _facts(self, now: float) -> dict[str, object]:
         return {
             "feeds": len(self._sources),
-            "claims": sum(isinstance(record, Claim) for record, _ in self._all_kept()),
+            "claims": sum(isinstance(kept.record, Claim) for kept in self._all_kept()),
             "watchers": self._watched.watchers + len(self._early),
             "picture": self._write(self._scene(now), now),
         }
 
     def _scene(self, now: float) -> Scene:
         """Everything as whoever begins to watch now would see it."""
-        records = [*self._ended.values(), *(_aged(record, now - at) for record, at in self._all_kept())]
+        records = [*self._ended.values(), *(_aged(kept.record, now - kept.at) for kept in self._all_kept())]
         picture = Picture()
         picture.apply(
             Changes(
@@ -199,7 +206,7 @@ class Registry:
     def _settle_if_whole(self, now: float) -> list[Effect]:
         if self._settles_at is None or not self._sources[INCUBATOR].whole:
             return []
-        members = (record for record, _ in self._sources[INCUBATOR].kept.values() if isinstance(record, Member))
+        members = (kept.record for kept in self._sources[INCUBATOR].kept.values() if isinstance(kept.record, Member))
         expected = {member.number for member in members if member.role == LOCKER} | self._sources.keys()
         heard_of = all(number in self._sources and self._sources[number].whole for number in expected)
         return self._settle(now) if heard_of else []
@@ -217,7 +224,9 @@ class Registry:
             records: list[Record] = [*part.claims, *part.resources, *part.tallies, *part.members]
             for record in records:
                 name = key(record)
-                source.kept[name] = (self._shared(record), now)
+                if (known := source.kept.get(name)) is not None:
+                    name = known.name  # the same text again, and so no second copy of it
+                source.kept[name] = Kept(name, self._shared(record), now)
                 self._watched.touch(name, began)
             for name in part.gone:
                 source.kept.pop(name, None)
@@ -229,13 +238,13 @@ class Registry:
 
     def _bury(self, number: int, now: float) -> None:
         """What a dead actor told is no more, but what happened has happened."""
-        for name, (record, _) in self._sources.pop(number).kept.items():
+        for name, record, _ in self._sources.pop(number).kept.values():
             self._watched.drop(name, now)
             if isinstance(record, Tally):
                 mine = replace(record, actor=INCUBATOR, place=0)
-                name = key(mine)
-                self._ended[name] = total([self._ended[name], mine]) if name in self._ended else mine
-                self._watched.touch(name, now)
+                ours = key(mine)
+                self._ended[ours] = total([self._ended[ours], mine]) if ours in self._ended else mine
+                self._watched.touch(ours, now)
 
     # --- records ----------------------------------------------------------------------------------------------------
 
@@ -246,7 +255,7 @@ class Registry:
         teller = name.split("/", 2)[1] if not name.startswith("member/") else INCUBATOR
         source = self._sources.get(int(teller))
         kept = source.kept.get(name) if source is not None else None
-        return None if kept is None else _aged(kept[0], now - kept[1])
+        return None if kept is None else _aged(kept.record, now - kept.at)
 
     def _shared(self, record: Record) -> Record:
         """The same record; a text that others have too is kept once."""

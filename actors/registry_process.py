@@ -6,7 +6,6 @@ locker; USR1 is for the incubator, and USR2 writes the Python stack to the log.
 
 from __future__ import annotations
 
-import faulthandler
 import json
 import os
 import signal
@@ -42,7 +41,7 @@ def main(number: int, end: socket.socket, incubator: str, directory: str, verbos
     """
     for ignored in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(ignored, signal.SIG_IGN)
-    faulthandler.register(signal.SIGUSR2, all_threads=True)
+    log.stacks_on_signal()
     name_process(COMM)
     log.configure("registry", verbose=verbose)
     address = registry_name(number)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -31,6 +33,7 @@ from holdfast.transport.messages import (
 )
 from holdfast.transport.picture import Picture, Scene
 from holdfast.transport.records import Claim, Member, Record, Tally, key
+from holdfast.transport.wire import decode, encode
 from people import somebody
 from scenes import INCUBATOR, holder, parked, resource, tally, waiter
 
@@ -433,6 +436,27 @@ def test_texts_that_many_have_are_kept_once(daemon: Daemon) -> None:
     daemon.sleep(1.0)
     [view] = daemon.follow().scene().resources
     assert len({id(one.claim.command) for one in view.holders}) == 1
+
+
+@pytest.mark.slow
+def test_a_claim_costs_less_than_two_kibibytes(daemon: Daemon) -> None:
+    for number in range(1, 101):
+        daemon.start(number, resource(f"r{number}", number))
+    tracemalloc.start()
+    for number in range(2000):
+        at = number % 100 + 1
+        claim = waiter(f"{number:016x}", f"r{at}", at, command=f"{number} ".ljust(110, "x"), reason=f"night {number}")
+        told = decode(encode(Changes(number + 9, False, False, 0.0, (claim,), (), (tally(at),), (), ())))
+        daemon.registry.heard(at, told, daemon.now)
+    session = somebody(2)
+    told_to_somebody = daemon.registry.handle(session, Watch(0, 0.0), daemon.now)
+    assert told_to_somebody
+    daemon.registry.left(session, daemon.now)
+    del claim, told, told_to_somebody
+    gc.collect()
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert used / 2000 < 2048
 
 
 # --- random histories -------------------------------------------------------------------------------------------------
