@@ -14,7 +14,9 @@ from holdfast.cli.config import show
 from holdfast.cli.dump import dump
 from holdfast.cli.run import run
 from holdfast.cli.serve import serve
+from holdfast.cli.status import status
 from holdfast.cli.stop import stop
+from holdfast.cli.why import why
 from holdfast.transport import errors
 from holdfast.transport.settings import GROUPS, VARIABLES
 
@@ -38,6 +40,8 @@ def codes(page: str, heading: str) -> set[str]:
     ("heading", "command"),
     [
         ("`holdfast run`", run),
+        ("`holdfast status`", status),
+        ("`holdfast why`", why),
         ("`holdfast serve`", serve),
         ("`holdfast stop`", stop),
         ("`holdfast dump`", dump),

@@ -1,0 +1,212 @@
+"""``holdfast status``: what is in its rows, and when it shows them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from time import localtime, strftime
+
+import pytest
+from click.testing import CliRunner
+
+from holdfast.cli import status as module
+from holdfast.cli.status import COLUMNS, rows, status
+from holdfast.cli.table import table
+from holdfast.transport.enums import Mode
+from holdfast.transport.errors import Unreachable, UsageError
+from holdfast.transport.picture import Picture, Scene
+from holdfast.transport.records import Claim, Record
+from holdfast.transport.settings import Settings
+from scenes import INCUBATOR, NOW, WALL, changes, holder, parked, resource, scene, tally, waiter
+
+HALF_PAST = strftime("%H:%M:%S", localtime(WALL - 10))
+
+
+def lines(shown: Scene, pattern: str = "", stopped: Callable[[Claim], bool] = lambda claim: False) -> list[list[str]]:
+    """The words of the table, without its titles."""
+    return [line.split() for line in table(COLUMNS, rows(shown, pattern, NOW, WALL, stopped))[1:]]
+
+
+def test_a_resource_stands_above_its_holders_and_its_waiters_in_their_order() -> None:
+    shown = scene(
+        resource("printer"), holder("a"), waiter("c", arrival=9, user="carol"), waiter("b", arrival=8), INCUBATOR
+    )
+    assert [(words[0], words[-1]) for words in lines(shown)] == [
+        ("printer", "1m00s"),
+        ("EX", "-j4"),
+        ("EX", "./send"),
+        ("EX", "./send"),
+    ]
+    assert lines(shown)[1] == ["EX", "holds", HALF_PAST, "10s", "alice", "node1", "4711", "make", "-j4"]
+    assert [words[1:3] for words in lines(shown)[2:]] == [["waits", "1"], ["waits", "2"]]
+    assert [words[5] for words in lines(shown)[2:]] == ["bob", "carol"]
+
+
+def test_a_job_and_a_reason_are_told_if_there_are_any() -> None:
+    shown = scene(resource("printer"), holder("a", job="17", reason="nightly"))
+    titles, _, row = table(COLUMNS, rows(shown, "", NOW, WALL, lambda claim: False))
+    assert titles.split() == [
+        "NAME",
+        "MODE",
+        "STATE",
+        "SINCE",
+        "AGE",
+        "USER",
+        "HOST",
+        "PID",
+        "JOB",
+        "COMMAND",
+        "REASON",
+    ]
+    assert row.split()[-4:] == ["17", "make", "-j4", "nightly"]
+
+
+def test_what_is_counted_shows_how_much_of_it_is_in_use() -> None:
+    shown = scene(
+        *(resource("pool[8]"), holder("a", "pool[8]", quantity=3), holder("b", "pool[8]", quantity=1, token=18)),
+        *(resource("red.blue", 4), holder("c", "red.blue", 4, element="blue")),
+    )
+    pool, three, one, colours, blue = lines(shown)
+    assert pool[:4] == ["pool[8]", "4", "of", "8"]
+    assert (three[:3], one[:3]) == (["3", "units", "holds"], ["1", "unit", "holds"])
+    assert (colours[:4], blue[:2]) == (["red.blue", "1", "of", "2"], ["blue", "holds"])
+
+
+def test_a_tree_shows_who_has_which_node() -> None:
+    shown = scene(resource("/disk"), holder("a", "/disk/home", mode=Mode.PR), waiter("b", "/disk"))
+    assert [words[:2] for words in lines(shown)] == [["/disk", "PR"], ["/disk/home", "PR"], ["/disk", "EX"]]
+
+
+def test_the_parked_and_the_refused_are_told() -> None:
+    shown = scene(parked("a"), resource("tape", refused="its process died"), resource("free", 5))
+    refused, free, waiting = lines(shown)
+    assert (refused[:2], refused[-3:]) == (["tape", "refused"], ["its", "process", "died"])
+    assert free[:2] == ["free", "free"]
+    assert waiting[:3] == ["disk", "EX", "parked"]
+
+
+def test_who_is_stopped_and_who_is_on_its_way_is_shown_as_such() -> None:
+    shown = scene(resource("printer"), holder("a"), waiter("b", pid=0, host="", user="", command=""))
+    _, stopped, coming = lines(shown, stopped=lambda claim: claim.pid == 4711)
+    assert stopped[1:3] == ["holds,", "stopped"]
+    assert coming[1:6] == ["waits", "1,", "on", "its", "way"]
+    assert len(coming) == 8
+
+
+def test_an_instant_of_another_day_has_its_date() -> None:
+    (row,) = lines(scene(resource("printer", age=200000.0)))
+    assert row[2:] == [*strftime("%Y-%m-%d %H:%M", localtime(WALL - 200000)).split(), "2d07h"]
+
+
+def test_a_pattern_chooses_the_rows() -> None:
+    shown = scene(resource("printer"), holder("a"), resource("tape", 5), parked("b"))
+    assert len(lines(shown, "p*")) == 2
+    assert lines(shown, "disk")[0][0] == "disk"
+
+
+def test_what_a_client_said_never_reaches_the_terminal_as_it_is() -> None:
+    evil = "\x1b[2J\u202e\x9b"
+    shown = scene(resource("printer"), holder("a", **dict.fromkeys(("command", "user", "host", "job", "reason"), evil)))
+    told = "\n".join(table(COLUMNS, rows(shown, "", NOW, WALL, lambda claim: False)))
+    assert told.replace("\n", "").isprintable()
+    assert told.count("\\x1b[2J\\u202e\\x9b") == 5
+
+
+# --- when it is shown -------------------------------------------------------------------------------------------------
+
+
+class Script:
+    """A follower that has seen what a test wrote down; then its daemon ends."""
+
+    def __init__(self, pictures: Sequence[Sequence[Record]]) -> None:
+        self.picture = Picture()
+        self.closed = False
+        self._coming = list(enumerate(pictures, 1))
+
+    def __call__(self, settings: Settings, environ: Mapping[str, str]) -> Script:
+        return self
+
+    def update(self, timeout: float | None) -> bool:
+        if not self._coming:
+            raise Unreachable("the daemon has ended")
+        number, records = self._coming.pop(0)
+        self.picture.apply(changes(*records, number=number), NOW)
+        return True
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def follow(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Script]:
+    """Pictures as the daemon tells them one after the other; the clock stands still."""
+
+    def follow(*pictures: Sequence[Record]) -> Script:
+        script = Script(pictures)
+        monkeypatch.setattr(module, "Follower", script)
+        monkeypatch.setattr(module, "monotonic", lambda: NOW)
+        monkeypatch.setattr(module, "time", lambda: WALL)
+        monkeypatch.delenv("COLUMNS", raising=False)
+        return script
+
+    return follow
+
+
+Follow = Callable[..., Script]
+PRINTER = [resource("printer"), holder("a"), tally()]
+
+
+def test_a_table_is_not_cut_where_no_terminal_is(follow: Follow) -> None:
+    script = follow([resource("printer"), holder("a", command="make " * 50)])
+    result = CliRunner().invoke(status)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "make " * 49 in result.stdout
+    assert "\x1b" not in result.stdout
+    assert script.closed
+
+
+def test_a_table_is_cut_to_the_columns_that_the_environment_tells(follow: Follow) -> None:
+    follow([resource("printer"), holder("a", command="make " * 50)])
+    told = CliRunner(env={"COLUMNS": "60"}).invoke(status).stdout.splitlines()
+    assert max(map(len, told)) <= 60
+    assert "…" in told[2]
+    assert "SINCE" not in told[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"), [([], "nobody holds anything, and nobody waits"), (["x*"], "no resource matches 'x*'")]
+)
+def test_nothing_to_show_is_said_and_is_no_fault(follow: Follow, words: list[str], sentence: str) -> None:
+    follow([resource("tape")] if words else [])
+    result = CliRunner().invoke(status, words)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"holdfast: {sentence}\n")
+
+
+def test_programs_get_one_document(follow: Follow) -> None:
+    follow(PRINTER)
+    told = json.loads(CliRunner().invoke(status, ["--json"]).stdout)
+    assert (told["v"], [one["name"] for one in told["resources"]]) == (1, ["printer"])
+    follow(PRINTER)
+    result = CliRunner().invoke(status, ["--json", "x"])
+    assert (json.loads(result.stdout)["resources"], result.stderr) == ([], "")
+
+
+def test_a_watcher_that_is_no_terminal_gets_a_line_for_each_change(follow: Follow) -> None:
+    follow(PRINTER, PRINTER, [*PRINTER, waiter("b")])
+    result = CliRunner().invoke(status, ["--watch", "--json", "--interval", "0"])
+    assert isinstance(result.exception, Unreachable)
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(one["number"], len(one["resources"][0]["waiters"])) for one in told] == [(1, 0), (3, 1)]
+
+
+def test_what_a_pattern_leaves_out_is_no_reason_to_tell_anything(follow: Follow) -> None:
+    follow(PRINTER, [*PRINTER, resource("tape", 5)], [*PRINTER[:2], tally(requests=7)])
+    told = CliRunner().invoke(status, ["printer", "--watch", "--interval", "0"]).stdout
+    assert told.count("printer") == 1
+    follow(PRINTER, [*PRINTER, resource("tape", 5)], [*PRINTER[:2], tally(requests=7)])
+    assert len(CliRunner().invoke(status, ["printer", "--watch", "--json", "--interval", "0"]).stdout.splitlines()) == 2
+
+
+def test_an_interval_needs_a_watch(follow: Follow) -> None:
+    follow(PRINTER)
+    assert isinstance(CliRunner().invoke(status, ["--interval", "1"]).exception, UsageError)
