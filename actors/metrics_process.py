@@ -25,7 +25,6 @@ from typing import Any, Protocol
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from wsgiref.types import WSGIApplication
 
-from .. import __version__
 from ..transport.errors import InvalidSetting, Unreachable
 from ..transport.follow import Follower
 from ..transport.messages import End, Ended, Ready, Report, Reported
@@ -177,7 +176,9 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def main(number: int, end: socket.socket, listening: int, settings: Settings, bound: int, verbose: bool) -> None:
+def main(
+    number: int, end: socket.socket, listening: int, settings: Settings, bound: int, version: str, verbose: bool
+) -> None:
     """Serve metrics; the target of a ``ChildSpec``.
 
     Args:
@@ -186,6 +187,7 @@ def main(number: int, end: socket.socket, listening: int, settings: Settings, bo
         listening: descriptor of the listening socket.
         settings: they say where the daemon is.
         bound: how many resource names may become labels.
+        version: of this program.
     """
     for ignored in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(ignored, signal.SIG_IGN)
@@ -193,7 +195,7 @@ def main(number: int, end: socket.socket, listening: int, settings: Settings, bo
     name_process(COMM)
     log.configure("metrics", verbose=verbose)
     watcher = Watcher(lambda: Follower(settings, {}))
-    metrics = Metrics(watcher.view, bound=bound, version=__version__)
+    metrics = Metrics(watcher.view, bound=bound, version=version)
     server = Server(socket.socket(fileno=listening), application(metrics))
     _start(lambda: _for_ever(lambda: watcher.follow(metrics.note)))
     _start(server.serve_forever)
