@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Unreachable,
         UsageError,
     )
+    from .transport.inflight import InFlight, inflight, install_signal_dump
     from .transport.messages import Mode, Order
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Deadlock",
     "HoldfastError",
     "Impossible",
+    "InFlight",
     "InternalError",
     "InvalidName",
     "InvalidSetting",
@@ -54,9 +56,18 @@ __all__ = [
     "Unreachable",
     "UsageError",
     "__version__",
+    "inflight",
+    "install_signal_dump",
 ]
 
-_HOMES = {"Lock": "client", "Mode": "messages", "Order": "messages"}  # the others are errors
+_HOMES = {  # the others are errors
+    "InFlight": "inflight",
+    "Lock": "client",
+    "Mode": "messages",
+    "Order": "messages",
+    "inflight": "inflight",
+    "install_signal_dump": "inflight",
+}
 
 
 def __getattr__(name: str) -> object:

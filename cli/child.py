@@ -25,7 +25,9 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Protocol
 
+from ..transport.client import Lock
 from ..transport.errors import HoldfastError, LockLost
+from ..transport.identity import SESSION, handed_down
 from .exits import exit_code_from_signal
 
 LEFT_ALONE = frozenset((signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCONT, signal.SIGWINCH))
@@ -93,6 +95,18 @@ def inherited() -> dict[str, str]:
             if COERCED.encode() in given:
                 environ[COERCED] = os.fsdecode(given[COERCED.encode()])
     return environ
+
+
+def environment(lock: Lock) -> dict[str, str]:
+    """What a command that runs under ``lock`` finds in its environment."""
+    return {
+        "HOLDFAST_RESOURCE": lock.resource,
+        "HOLDFAST_MODE": lock.mode.name,
+        "HOLDFAST_QUANTITY": str(lock.quantity),
+        "HOLDFAST_ELEMENT": lock.element,
+        "HOLDFAST_TOKEN": str(lock.token),
+        SESSION: handed_down(os.environ, bytes.fromhex(lock.session)),
+    }
 
 
 def start(command: list[str], environ: Mapping[str, str], signals: Signals) -> int:

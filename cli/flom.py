@@ -204,6 +204,7 @@ def _manner(settings: Settings, trace: Trace) -> Manner:
         unlock_failed=_tell_not_unlocked,
         ignored=settings.ignored_signals,
         interrupted=partial(die_by, always=True),
+        explains=False,
     )
 
 

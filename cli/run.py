@@ -1,31 +1,35 @@
 """``holdfast run``: lock, run the command, unlock. The story is ``hold``; ``flom`` tells the same in its own words.
 
 The rule: whatever happens, the lock is ours while the command runs and is given back when it has ended; and every
-signal goes to whom it is meant for. While we wait in line a signal ends *us*; from the grant on it is kept, and is the
-command's.
+signal goes to whom it is meant for. While we wait in line a signal ends *us*, or asks us what we wait for; from the
+grant on it is kept, and is the command's.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import NoReturn
 
 import click
 
 from ..transport import names
-from ..transport.client import Lock, environment
+from ..transport.client import Lock
 from ..transport.errors import Busy, HoldfastError, LockLost, TimedOut, UsageError
 from ..transport.messages import Located, Parked, Queued
 from ..transport.settings import Loaded, Settings, load
 from ..transport.wire import Message
-from .child import Child, NotRunnable, Signals, die_by, inherited, start
+from .child import Child, NotRunnable, Signals, die_by, environment, inherited, start
 from .exits import COMMAND_MISSING, FAILED
 from .words import say
 
 ENDS_THE_WAIT = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
+ASKS_WHY = tuple(getattr(signal, name) for name in ("SIGINFO", "SIGUSR1") if hasattr(signal, name))
+LONG = 2.0  # seconds until a wait is explained with -v
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Manner:
     kill_when_lost: bool = False
     ignored: Collection[int] = ()  # signals that end neither us nor the command while it runs
     interrupted: Callable[[int], int] = die_by  # how a signal ends us while we wait
+    explains: bool = True  # whether a signal may ask why we wait
 
 
 class Interrupted(BaseException):
@@ -61,7 +66,7 @@ def hold(lock: Lock, command: Sequence[str], manner: Manner) -> int:
         HoldfastError: the lock is not ours.
     """
     try:
-        signals = wait_granted(lock, manner.ignored)
+        signals = wait_granted(lock, manner.ignored, ASKS_WHY if manner.explains else ())
     except Interrupted as interrupted:
         lock.close()
         return manner.interrupted(interrupted.number)
@@ -85,8 +90,11 @@ def hold(lock: Lock, command: Sequence[str], manner: Manner) -> int:
     return code if code or unlocked else FAILED
 
 
-def wait_granted(lock: Lock, ignored: Collection[int]) -> Signals:
+def wait_granted(lock: Lock, ignored: Collection[int], asks_why: Collection[int] = ()) -> Signals:
     """Wait in line, and block every signal once the lock is ours.
+
+    Args:
+        asks_why: signals that, unless ignored when we started, ask what we wait for.
 
     Raises:
         Interrupted: INT, QUIT, TERM or HUP (unless ignored when we started) came first; we may still be in line.
@@ -97,10 +105,31 @@ def wait_granted(lock: Lock, ignored: Collection[int]) -> Signals:
         signal.pthread_sigmask(signal.SIG_BLOCK, heard)  # one is enough
         raise Interrupted(number)
 
-    for number in heard:
-        signal.signal(number, interrupt)
-    lock.acquire()
-    return Signals(ignored=ignored)
+    with _bell() as lock.bell:
+        for number in asks_why:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, lambda *_: None)  # its number comes by the bell
+        for number in heard:
+            signal.signal(number, interrupt)
+        lock.acquire()
+        return Signals(ignored=ignored)
+
+
+@contextmanager
+def _bell() -> Iterator[int]:
+    """A descriptor at which every signal can be read that has a handler, from the instant at which it comes.
+
+    The handler itself runs only between two steps of the interpreter: not if the signal comes after the last one before
+    a system call that sleeps.
+    """
+    bell, rope = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        signal.set_wakeup_fd(rope, warn_on_full_buffer=False)
+        yield bell
+    finally:
+        signal.set_wakeup_fd(-1)
+        os.close(rope)
+        os.close(bell)
 
 
 def _unlock(lock: Lock, manner: Manner, *, rolled_back: bool) -> bool:
@@ -133,8 +162,9 @@ def _unlock(lock: Lock, manner: Manner, *, rolled_back: bool) -> bool:
 @click.option("--lifespan", metavar="DURATION", help="How long a daemon started here outlives its clients; 0: none.")
 @click.option("-c", "config", metavar="FILE", help="Another configuration file.")
 @click.option("-v", "verbose", is_flag=True, help="Tell what happens.")
+@click.option("--explain", is_flag=True, help="Say whether the lock would be granted now, and take nothing.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-def run(command: tuple[str, ...], **options: str | bool | None) -> int:
+def run(command: tuple[str, ...], *, explain: bool, **options: str | bool | None) -> int:
     """Run COMMAND while holding the lock NAME.
 
     Options end at the first word that is not one.
@@ -150,12 +180,15 @@ def run(command: tuple[str, ...], **options: str | bool | None) -> int:
         raise UsageError("which resource? name one with -r NAME, or in a configuration file")
     if settings.quantity != 1 and names.parse(settings.name).kind is not names.Kind.NUMERIC:
         raise UsageError(f"{settings.name} has no units of which to take {settings.quantity}; a name such as x[5] has")
+    if explain:
+        from .explain import tell_whether_free
+
+        return tell_whether_free(settings)
     if not command:
         say("no command to run")
         return COMMAND_MISSING
     try:
-        tell = _tell_message if settings.verbose else None
-        return hold(lock_from_settings(settings, command, tell), command, _manner(settings, replace))
+        return hold(_lock(settings, command), command, _manner(settings, replace))
     except NotRunnable as error:
         say(str(error))
         return COMMAND_MISSING
@@ -166,10 +199,23 @@ def run(command: tuple[str, ...], **options: str | bool | None) -> int:
         return settings.conflict_exit_code
 
 
+def _lock(settings: Settings, command: Sequence[str]) -> Lock:
+    if settings.verbose:
+        return lock_from_settings(settings, command, _tell_message, LONG)
+    return lock_from_settings(settings, command, None, ...)
+
+
 def lock_from_settings(
-    settings: Settings, command: Sequence[str], tell: Callable[[Message], None] | None = None
+    settings: Settings,
+    command: Sequence[str],
+    tell: Callable[[Message], None] | None = None,
+    explain: float | EllipsisType | None = None,
 ) -> Lock:
-    """The lock that the settings describe; they must name a resource."""
+    """The lock that the settings describe; they must name a resource.
+
+    Args:
+        explain: as that of ``Lock``.
+    """
     assert settings.name
     return Lock(
         settings.name,
@@ -184,6 +230,7 @@ def lock_from_settings(
         settings=settings,
         command=command,
         tell=tell,
+        explain=explain,
     )
 
 

@@ -16,6 +16,7 @@ from .wire import MAX_INT
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:
     from enum import IntEnum
+    from types import EllipsisType
     from typing import TypeVar
 
     Word = TypeVar("Word", bound=IntEnum)
@@ -51,6 +52,19 @@ def limit(timeout: float | None) -> float | None:
     if not _is_number(timeout) or timeout < 0:
         raise UsageError(f"a timeout of {timeout!r} s has no meaning; None waits for ever")
     return timeout
+
+
+def explain(after: float | EllipsisType | None) -> float | EllipsisType | None:
+    """When a wait is explained, in seconds; None: never, ``...``: as usual.
+
+    Raises:
+        UsageError: it is negative, or no number.
+    """
+    if after is None or after is ...:
+        return after
+    if not _is_number(after) or after < 0:
+        raise UsageError(f"explain={after!r} has no meaning; it is seconds, None is never and ... is as usual")
+    return None if after == inf else after
 
 
 def _is_number(value: object) -> bool:

@@ -11,16 +11,15 @@ its outcome matters: if asked, for transactional sequences, and at the end of th
 
 from __future__ import annotations
 
-import atexit
 import os
-from functools import cache
+from _thread import get_ident
 from time import monotonic, sleep
-from weakref import WeakSet
 
 from . import addresses, asked, discover, identity
 from .errors import Busy, HoldfastError, LockLost, RemoteProtocolError, TimedOut, Unreachable, UsageError
+from .locks import remember
 from .messages import Mode, Order
-from .session import Open, Receive, Send, Session, State
+from .session import WAITS, Open, Receive, Send, Session, State
 from .settings import Settings, load
 from .turn import Turn
 from .wire import ID_SIZE
@@ -32,7 +31,11 @@ if TYPE_CHECKING:
     from types import EllipsisType, TracebackType
     from typing import Self
 
+    from .inflight import InFlight
+    from .waiting import Waiting
     from .wire import Message
+
+SOON = 0.05  # seconds for an answer that nobody would call a wait
 
 
 class Lock:
@@ -51,6 +54,11 @@ class Lock:
         settings: where the daemon is and how it is started; None: as files and environment say.
         command: the words by which people shall know us; None: this program's command line.
         tell: called with every message of the daemon as it comes.
+        explain: seconds of waiting after which standard error is told who has the lock; None: it never is; if left
+            out: 2, if it is a terminal and this program stands in its foreground.
+
+    ``bell`` may be set before ``acquire``: a descriptor that does not block. Whatever can be read there while the lock
+    is waited for asks for an explanation at once; the other end is for ``signal.set_wakeup_fd``.
 
     Raises:
         UsageError: an argument that has no meaning.
@@ -71,6 +79,7 @@ class Lock:
         settings: Settings | None = None,
         command: Sequence[str] | None = None,
         tell: Callable[[Message], None] | None = None,
+        explain: float | EllipsisType | None = ...,
     ) -> None:
         name, ask = asked.locate(resource, mode, quantity, nest=nest, create=create, idle=idle, order=order)
         self.resource = resource
@@ -79,9 +88,11 @@ class Lock:
         self.timeout = asked.limit(timeout)
         self._settings = load("holdfast", {}, os.environ).settings if settings is None else settings
         self._transactional = name.transactional
-        _locks.add(self)
-        _wait_at_the_end()
         self._tell = tell
+        self._explain = asked.explain(explain)
+        self.bell = -1
+        self._thread = 0  # that called ``acquire`` last
+        self._waiting: Waiting | None = None
         self._id = os.urandom(ID_SIZE)
         self._turn = Turn(resource)
         self._entered = False  # a ``with`` block
@@ -97,6 +108,7 @@ class Lock:
             ),
             ask,
         )
+        remember(self)
 
     # --- the verbs ---
 
@@ -119,6 +131,7 @@ class Lock:
             if self.held:
                 raise UsageError(f"{self.resource} is held already by this Lock", resource=self.resource)
             self._entered = whole = False
+            self._waiting, self._thread = None, get_ident()
             try:
                 self._session.acquire(limit, monotonic())
                 self._take_steps()
@@ -242,6 +255,12 @@ class Lock:
         """Our session id in hexadecimal digits: a secret, by which nested requests share the lock."""
         return self._id.hex()
 
+    def inflight(self) -> InFlight | None:
+        """This lock as ``holdfast.inflight`` lists it; None: neither waited for nor held. Any thread may ask."""
+        from .inflight import seen
+
+        return None if self._turn.forked else seen(self._session, self._thread, monotonic())
+
     def __repr__(self) -> str:
         return f"<Lock {self.resource} {self.mode.name}, {self._session.state.name.lower()}>"
 
@@ -269,7 +288,7 @@ class Lock:
             sleep(wanted.pause)
         try:
             if wanted.address:
-                self._wire = Wire(self._locker_path(wanted.address), wanted.patience)
+                self._wire = Wire(locker_path(self._settings, wanted.address), wanted.patience)
             else:
                 self._wire = discover.connect(self._settings, os.environ, wanted.patience)
         except Closed:
@@ -283,11 +302,6 @@ class Lock:
         else:
             self._session.opened(monotonic())
 
-    def _locker_path(self, address: str) -> str:
-        if "/" in address or "\0" in address:
-            raise RemoteProtocolError(f"the daemon names a locker outside its directory: {address!r}")
-        return f"{addresses.address_of(self._settings).directory}/{address}"
-
     def _send(self, frames: list[bytes]) -> None:
         assert self._wire is not None
         try:
@@ -298,10 +312,9 @@ class Lock:
 
     def _receive(self, timeout: float | None) -> bool:
         """Give the session what comes next; False if nothing has come in time."""
-        assert self._wire is not None
         session = self._session
         try:
-            frame = self._wire.receive(timeout)
+            frame = self._listen(timeout)
         except Closed:
             session.ended()
         except RemoteProtocolError as error:
@@ -312,11 +325,29 @@ class Lock:
                     session.silent(monotonic())
                 return False
             session.received(frame, monotonic())
-        if self._tell is not None:
-            for message in session.heard:
+        for message in session.heard:
+            if self._waiting is not None:
+                self._waiting.hear(message)
+            if self._tell is not None:
                 self._tell(message)
         session.heard.clear()
         return True
+
+    def _listen(self, timeout: float | None) -> bytes | None:
+        """What comes next; None if it is time for something else. Only a wait pays for what explains it."""
+        assert self._wire is not None
+        if timeout == 0 or self._session.state is State.RELEASING:
+            return self._wire.receive(timeout)
+        if self._waiting is None:
+            if self._session.state not in WAITS:
+                frame = self._wire.receive(SOON if timeout is None else min(SOON, timeout))
+                if frame is not None:
+                    return frame
+            from .waiting import Waiting
+
+            self._waiting = Waiting(self._session, self._explain, self.bell)
+            return None
+        return self._waiting.receive(self._wire, timeout)
 
     def _make_sure(self) -> None:
         """Read what has come, and raise if the lock is not ours."""
@@ -345,8 +376,8 @@ class Lock:
         if wire is not None:
             wire.close()
 
-    def _wait_released(self) -> None:
-        """At the end of the interpreter."""
+    def wait_released(self) -> None:
+        """Wait for the answer to a release, at the end of the interpreter; nobody else needs to."""
         if self._session.state is not State.RELEASING or self._turn.forked:
             return
         try:
@@ -355,27 +386,12 @@ class Lock:
             return  # the end of the connection gives it back as well
 
 
-def environment(lock: Lock) -> dict[str, str]:
-    """What a command that runs under ``lock`` finds in its environment."""
-    return {
-        "HOLDFAST_RESOURCE": lock.resource,
-        "HOLDFAST_MODE": lock.mode.name,
-        "HOLDFAST_QUANTITY": str(lock.quantity),
-        "HOLDFAST_ELEMENT": lock.element,
-        "HOLDFAST_TOKEN": str(lock.token),
-        identity.SESSION: identity.handed_down(os.environ, bytes.fromhex(lock.session)),
-    }
+def locker_path(settings: Settings, address: str) -> str:
+    """The socket that ``Located`` names, beside that of the daemon.
 
-
-_locks: WeakSet[Lock] = WeakSet()
-
-
-@cache
-def _wait_at_the_end() -> None:
-    """See to it that the interpreter does not end before the daemon has read what was released."""
-    atexit.register(_wait_all)
-
-
-def _wait_all() -> None:
-    for lock in list(_locks):
-        lock._wait_released()
+    Raises:
+        RemoteProtocolError: it would be elsewhere.
+    """
+    if "/" in address or "\0" in address:
+        raise RemoteProtocolError(f"the daemon names a locker outside its directory: {address!r}")
+    return f"{addresses.address_of(settings).directory}/{address}"

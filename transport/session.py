@@ -6,7 +6,8 @@ that. When ``step`` has nothing left, ``state`` says where we are and ``error`` 
 
 The rule: a broken connection is never resumed. Not granted yet: the resource is located again, with what is left of the
 time. Granted: the lock is lost. Released and not acknowledged: released, outcome unknown. What follows what is the
-table ``_NEXT``; what is not in it is the other side's fault.
+table ``_NEXT``; what is not in it is the other side's fault. Only the answer to ``Explain`` may come late: nothing but
+its place in the order of the answers says where, and it changes nothing.
 
 The timeout is kept by the locker (by the incubator while we are parked); here is only the guard against a daemon that
 does not answer: what we asked for and ``GRACE``, counted in time spent waiting for connections and answers.
@@ -38,6 +39,8 @@ from .messages import (
     Acquire,
     Cause,
     Echo,
+    Explain,
+    Explained,
     Fault,
     Gone,
     Granted,
@@ -101,6 +104,16 @@ _NEXT: dict[State, dict[type[Message], State]] = {
     State.ATTACHED: {},
 }
 _SETTLED = frozenset({State.AWAY, State.HELD, State.ATTACHED})
+WAITS = frozenset({State.PARKED, State.QUEUED})
+
+
+class Why(Enum):
+    """Whether this connection can be asked why we wait."""
+
+    FREE = "nothing is asked"
+    ASKED = "the answer to Explain is still to come"
+    UNKNOWN = "it does not know the question (protocol 1.0)"
+
 
 _ERRORS: dict[Refusal, type[HoldfastError]] = {
     Refusal.BUSY: Busy,
@@ -114,6 +127,11 @@ _ERRORS: dict[Refusal, type[HoldfastError]] = {
     Refusal.EXHAUSTED: Unreachable,
 }
 _CAUSES = {Cause.STOPPED: "the daemon was stopped", Cause.FAILED: "the locker failed"}
+
+
+def error_from_refusal(refused: Refused, resource: str) -> HoldfastError:
+    """The error that a refusal means."""
+    return _ERRORS[refused.why](refused.sentence, resource=resource)
 
 
 class Open:
@@ -154,14 +172,17 @@ class Session:
         self.state = State.AWAY
         self.error: HoldfastError | None = None
         self.granted: Granted | None = None  # the last grant
+        self.granted_at = 0.0
+        self.asked_at = 0.0  # the last ``acquire``
+        self.deadline: float | None = None  # the end of its time
         self.heard: list[Message] = []  # what came, for whoever wants to tell it; they take it out
+        self.ask = ask
         self._hello = hello
-        self._ask = ask
         self._epoch = 0
         self._address = ""
         self._outbox: list[bytes] = []
         self._attempts = 0  # connections in a row that led to nothing
-        self._deadline: float | None = None
+        self._why = Why.FREE
         self._patience: float | None = None  # seconds that may still be spent waiting for answers
         self._waiting_since: float | None = None
 
@@ -180,7 +201,8 @@ class Session:
             raise LocalProtocolError(f"acquire while {self.state.value}")
         self.error = self.granted = None
         self._attempts = 0
-        self._deadline = None if timeout is None else now + timeout
+        self.asked_at = now
+        self.deadline = None if timeout is None else now + timeout
         self._patience = None if timeout is None else timeout + GRACE
         self._waiting_since = None
         if self.state is State.AWAY:
@@ -200,6 +222,19 @@ class Session:
         self._outbox.append(encode(Release(self._epoch, rolled_back)))
         self._patience = UNLOCKING
         self.state = State.RELEASING
+
+    def explain(self) -> bool:
+        """Ask why we wait; ``Explained`` will be among what is ``heard``, unless the wait has ended by then.
+
+        Returns:
+            Whether it is asked now: not if we do not wait, or if it was asked and is not answered yet.
+        """
+        if self.state not in WAITS or self._why is not Why.FREE:
+            return False
+        ask, epoch = self.ask, 0 if self.state is State.PARKED else self._epoch
+        self._outbox.append(encode(Explain(ask.resource, epoch, ask.mode, ask.quantity, ask.nest)))
+        self._why = Why.ASKED
+        return True
 
     def abandon(self) -> None:
         """Forget everything; the shell closes the connection, which leaves the line and gives back what is held."""
@@ -234,6 +269,7 @@ class Session:
         if self.state is State.SEEKING and self._patience is not None:  # it may be we who had to start the daemon
             self._patience = max(self._patience, GRACE)
         self._outbox = [encode(self._hello)]
+        self._why = Why.FREE
         self.state = State.MEETING if self.state is State.CALLING else State.GREETING
 
     def ended(self, why: HoldfastError | None = None) -> None:
@@ -274,10 +310,10 @@ class Session:
             self.ended(error)
             return
         self.heard.append(message)
+        if isinstance(message, Granted):  # before the state says so: other threads may look (inflight.py)
+            self.granted, self.granted_at = message, now
         self.state = following
         match message:
-            case Granted():
-                self.granted = message
             case Queued() | Parked():
                 self._attempts = 0
             case Welcome():
@@ -285,7 +321,7 @@ class Session:
             case Located():
                 self._address, self._epoch = message.address, message.epoch
             case Refused():
-                self.error = _ERRORS[message.why](message.sentence, resource=self._ask.resource)
+                self.error = error_from_refusal(message, self.ask.resource)
             case Gone() | Lost() if following is State.SEEKING:
                 self._try_again()
             case Lost():
@@ -299,6 +335,9 @@ class Session:
         following = _NEXT.get(self.state, {}).get(type(message))
         if following is not None:
             return following
+        if self._why is Why.ASKED and isinstance(message, Explained | Fault):
+            self._why = Why.UNKNOWN if isinstance(message, Fault) else Why.FREE
+            return self.state
         if isinstance(message, Fault):
             raise LocalProtocolError(f"the daemon says: {message.sentence}")
         if isinstance(message, Mismatch):
@@ -310,20 +349,20 @@ class Session:
         if self.state is State.ASKING:
             self._say_acquire(now)
             return
-        ask = self._ask
+        ask = self.ask
         left = self._left(now)
         self._outbox.append(
             encode(Locate(ask.resource, ask.mode, ask.quantity, left, ask.nest, ask.create, ask.idle, ask.order))
         )
 
     def _say_acquire(self, now: float) -> None:
-        ask = self._ask
+        ask = self.ask
         self._outbox.append(
             encode(Acquire(ask.resource, self._epoch, ask.mode, ask.quantity, self._left(now), ask.nest))
         )
 
     def _left(self, now: float) -> float:
-        return FOREVER if self._deadline is None else max(0.0, self._deadline - now)
+        return FOREVER if self.deadline is None else max(0.0, self.deadline - now)
 
     def _be_patient(self, now: float) -> None:
         if self._patience is not None and self._waiting_since is not None:
@@ -341,8 +380,8 @@ class Session:
         )
 
     def _lose(self, cause: str, why: object) -> None:
-        sentence = f"the lock {self._ask.resource} is lost: {why or cause}"
-        self.error = LockLost(sentence, resource=self._ask.resource, cause=cause)
+        sentence = f"the lock {self.ask.resource} is lost: {why or cause}"
+        self.error = LockLost(sentence, resource=self.ask.resource, cause=cause)
 
     def _unreachable(self, what: str) -> Unreachable:
-        return Unreachable(f"{self._ask.resource}: {what}", resource=self._ask.resource)
+        return Unreachable(f"{self.ask.resource}: {what}", resource=self.ask.resource)

@@ -13,7 +13,11 @@ from pathlib import Path
 import pytest
 
 from holdfast.cli import child
-from holdfast.cli.child import SI_KERNEL, NotRunnable, Signals, start
+from holdfast.cli.child import SI_KERNEL, NotRunnable, Signals, environment, start
+from holdfast.transport import identity
+from holdfast.transport.client import Lock
+from holdfast.transport.messages import Granted, Mode
+from holdfast.transport.settings import Settings
 from support import LIMIT, checkout_environ
 
 WRAPPER = """
@@ -277,6 +281,20 @@ def test_a_script_without_a_first_line_is_run_by_the_shell(tmp_path: Path) -> No
     script.chmod(0o755)
     wrapped = Wrapped("script", "a b", PATH=f"{tmp_path}:{os.environ['PATH']}")
     assert wrapped.end() == ([f"{script} a b", "ended 0"], 0)
+
+
+def test_a_command_is_told_what_it_runs_under(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(identity.SESSION, "00" * 16)
+    lock = Lock("red.green", Mode.PR, settings=Settings())
+    lock._session.granted = Granted(17, "red", 0.5)
+    assert environment(lock) == {
+        "HOLDFAST_RESOURCE": "red.green",
+        "HOLDFAST_MODE": "PR",
+        "HOLDFAST_QUANTITY": "1",
+        "HOLDFAST_ELEMENT": "red",
+        "HOLDFAST_TOKEN": "17",
+        "HOLDFAST_SESSION": f"{'00' * 16}:{lock.session}",
+    }
 
 
 def refused(path: Path | str, signals: Signals) -> str:

@@ -68,3 +68,12 @@ def test_a_limit_is_a_number_that_is_not_negative(timeout: Any) -> None:
 @given(st.one_of(st.none(), st.integers(0), st.floats(0, allow_nan=False)))
 def test_a_limit_is_as_it_was_said(timeout: float | None) -> None:
     assert asked.limit(timeout) == (None if timeout == inf else timeout)
+
+
+@pytest.mark.parametrize("after", [-1, nan, "5", True, False])
+def test_when_a_wait_is_explained_is_a_number_or_never_or_as_usual(after: Any) -> None:
+    with pytest.raises(UsageError, match="None is never"):
+        asked.explain(after)
+    assert (asked.explain(0), asked.explain(2.5), asked.explain(inf)) == (0, 2.5, None)
+    assert asked.explain(None) is None
+    assert asked.explain(...) is ...

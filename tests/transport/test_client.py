@@ -13,8 +13,8 @@ from typing import NoReturn
 
 import pytest
 
-from holdfast.transport import client, identity
-from holdfast.transport.client import Lock, environment
+from holdfast.transport import identity, locks
+from holdfast.transport.client import Lock
 from holdfast.transport.errors import Busy, LockLost, RemoteProtocolError, TimedOut, Unreachable, UsageError
 from holdfast.transport.messages import (
     FOREVER,
@@ -179,7 +179,7 @@ def test_the_end_of_the_interpreter_waits_for_what_was_released(house: House) ->
     lock = Lock("x", settings=house.settings).acquire()
     lock.release()
     assert lock._session.state is State.RELEASING
-    client._wait_all()
+    locks._wait_all()
     assert str(lock._session.state) == str(State.ATTACHED)
     lock.close()
 
@@ -303,17 +303,10 @@ def test_no_daemon_is_unreachable(tmp_path: Path) -> None:
     lock.close()
 
 
-def test_a_command_inherits_what_it_runs_under(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sessions_around_it_are_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(identity.SESSION, "00" * 16)
     with Lock("red.green", Mode.PR, settings=house.settings) as lock:
-        assert environment(lock) == {
-            "HOLDFAST_RESOURCE": "red.green",
-            "HOLDFAST_MODE": "PR",
-            "HOLDFAST_QUANTITY": "1",
-            "HOLDFAST_ELEMENT": "red",
-            "HOLDFAST_TOKEN": "17",
-            "HOLDFAST_SESSION": f"{'00' * 16}:{lock.session}",
-        }
+        lock.check()
     hello = house.wait_heard(Hello)
     assert isinstance(hello, Hello)
     assert (hello.session.hex(), hello.inside) == (lock.session, (bytes(16),))

@@ -32,6 +32,8 @@ from holdfast.transport.messages import (
     Cause,
     Echo,
     End,
+    Explain,
+    Explained,
     Fault,
     Gone,
     Granted,
@@ -391,6 +393,109 @@ def test_nonsense_while_it_is_held_loses_the_lock_and_says_what_it_was() -> None
     assert "nonsense" in str(session.error)
 
 
+EXPLAINED = Explained(False, 2, "anna has it")
+
+
+@pytest.mark.parametrize(("state", "epoch"), [(State.QUEUED, 99), (State.PARKED, 0)])
+def test_who_waits_may_ask_why_and_waits_on(state: State, epoch: int) -> None:
+    session = at(state)
+    assert session.explain()
+    assert sent(session) == [Explain("printer", epoch, Mode.PW, 2, True)]
+    hears(session, EXPLAINED)
+    assert (session.state, session.error, session.heard) == (state, None, [EXPLAINED])
+    assert waits(session) is None
+
+
+def test_why_is_not_asked_twice_before_it_is_answered() -> None:
+    session = at(State.QUEUED)
+    assert session.explain()
+    assert not session.explain()
+    hears_after_sending(session, EXPLAINED)
+    assert session.explain()
+
+
+@pytest.mark.parametrize("state", set(State) - {State.QUEUED, State.PARKED})
+def test_who_does_not_wait_does_not_ask_why(state: State) -> None:
+    session = at(state)
+    assert not session.explain()
+    assert session.to_send() == []
+
+
+def hears_after_sending(session: Session, *messages: Message) -> None:
+    session.to_send()
+    for message in messages:
+        session.received(encode(message), 0.0)
+
+
+def test_the_grant_may_overtake_the_answer_to_why() -> None:
+    session = at(State.QUEUED)
+    session.explain()
+    hears_after_sending(session, GRANTED, EXPLAINED)
+    assert (session.state, session.granted, session.error) == (State.HELD, GRANTED, None)
+    session.release(rolled_back=False)
+    hears_after_sending(session, Released())
+    assert session.state is State.ATTACHED
+
+
+def test_the_answer_to_why_may_come_after_the_release_is_said() -> None:
+    session = at(State.QUEUED)
+    session.explain()
+    hears_after_sending(session, GRANTED)
+    session.release(rolled_back=False)
+    hears_after_sending(session, EXPLAINED)
+    assert session.state is State.RELEASING
+    hears_after_sending(session, Released())
+    assert (session.state, session.error) == (State.ATTACHED, None)
+
+
+@pytest.mark.parametrize(("late", "state"), [(EXPLAINED, State.ASKING), (Gone(), State.SEEKING)])
+def test_a_refusal_may_overtake_the_answer_to_why_up_to_the_next_wait(late: Message, state: State) -> None:
+    session = at(State.QUEUED)
+    session.explain()
+    hears_after_sending(session, Refused(Refusal.TIMED_OUT, "anna has it"))
+    session.acquire(None, 0.0)
+    hears_after_sending(session, late)
+    assert (session.state, session.error) == (state, None)
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.PARKED])
+def test_a_daemon_that_does_not_know_the_question_is_not_asked_again(state: State) -> None:
+    session = at(state)
+    session.explain()
+    hears_after_sending(session, Fault("there is no message 18"))
+    assert (session.state, session.error) == (state, None)
+    assert not session.explain()
+    session.received(encode(Fault("nonsense")), 0.0)
+    assert isinstance(session.error, LocalProtocolError)
+
+
+def test_another_connection_may_be_asked_why_again() -> None:
+    session = at(State.QUEUED)
+    session.explain()
+    hears_after_sending(session, Fault("there is no message 18"))
+    session.ended()
+    session.opened(0.0)
+    hears_after_sending(session, WELCOME, Parked())
+    assert session.explain()
+
+
+@pytest.mark.parametrize("state", [State.GREETING, State.LOCATING, State.ASKING, State.QUEUED, State.RELEASING])
+def test_an_answer_to_why_that_nobody_asked_is_a_fault(state: State) -> None:
+    session = at(state)
+    session.received(encode(EXPLAINED), 0.0)
+    assert isinstance(session.error, RemoteProtocolError)
+
+
+def test_it_is_known_since_when_it_is_waited_for_and_held() -> None:
+    session = at(State.QUEUED, timeout=9.0)
+    assert (session.asked_at, session.deadline) == (0.0, 9.0)
+    session.received(encode(GRANTED), 4.0)
+    assert (session.asked_at, session.granted_at) == (0.0, 4.0)
+    session.release(rolled_back=False)
+    session.acquire(None, 6.0)
+    assert (session.asked_at, session.deadline) == (6.0, None)
+
+
 @pytest.mark.parametrize("state", set(State) - {State.AWAY, State.ATTACHED, State.RELEASING})
 def test_asking_twice_is_a_mistake_of_the_caller(state: State) -> None:
     with pytest.raises(LocalProtocolError):
@@ -422,6 +527,7 @@ answers = st.sampled_from(
         Refused(Refusal.BUSY, "busy"),
         Released(),
         Gone(),
+        EXPLAINED,
         Lost(Cause.STOPPED, "stopped"),
         Fault("fault"),
         End(),
@@ -429,7 +535,7 @@ answers = st.sampled_from(
 )
 
 
-@given(st.lists(st.one_of(answers, st.sampled_from(["end", "silence", "acquire", "release"])), max_size=40))
+@given(st.lists(st.one_of(answers, st.sampled_from(["end", "silence", "acquire", "release", "why"])), max_size=40))
 def test_whatever_the_other_side_says_there_is_always_a_next_step_or_an_end(story: list[Message | str]) -> None:
     session = Session(HELLO, LOCATE)
     now = 0.0
@@ -449,6 +555,8 @@ def test_whatever_the_other_side_says_there_is_always_a_next_step_or_an_end(stor
             session.ended()
         elif what == "silence":
             session.silent(now)
+        elif what == "why":
+            session.explain()
         elif not isinstance(what, str):
             session.received(encode(what), now)
         if session.state is State.HELD:

@@ -1,0 +1,326 @@
+"""What a person is told of a wait: ``Lock`` against a house that says what the test tells it to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from holdfast.transport import waiting
+from holdfast.transport.client import Lock
+from holdfast.transport.enums import Mode, Order
+from holdfast.transport.errors import TimedOut
+from holdfast.transport.messages import (
+    FOREVER,
+    Acquire,
+    Explain,
+    Explained,
+    Fault,
+    Granted,
+    Hello,
+    Locate,
+    Located,
+    Parked,
+    Queued,
+    Refusal,
+    Refused,
+    Welcome,
+)
+from holdfast.transport.session import Session
+from holdfast.transport.waiting import explanation, looks_on, span_in_words, wanted_in_words
+from holdfast.transport.wire import Message
+from scripted_house import LIMIT, NONCE, House
+
+WHY = Explained(False, 2, "held by anna on node1, pid 4711 (make -j4), for 12 s")
+TOLD = "holdfast: waiting for x (EX) for a while, position 2: held by anna on node1, pid 4711 (make -j4), for 12 s\n"
+
+
+@pytest.fixture
+def house(monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    monkeypatch.setattr(waiting, "ANSWER", LIMIT)
+    monkeypatch.setattr(waiting, "span_in_words", lambda seconds: "a while")
+    with tempfile.TemporaryDirectory(prefix="hf-") as run_dir:
+        house = House(Path(run_dir))
+        house.answers[Acquire] = [Queued(2)]
+        house.answers[Explain] = [WHY, Granted(17, "", 0.5)]
+        yield house
+        house.close()
+
+
+@pytest.fixture
+def bell() -> Iterator[tuple[int, Callable[[], object]]]:
+    """The two ends: what a ``Lock`` listens to, and what rings it."""
+    inner, outer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    yield inner, lambda: os.write(outer, b"\x0a")
+    os.close(inner)
+    os.close(outer)
+
+
+def test_a_wait_that_has_become_long_is_explained(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    with Lock("x", explain=0.01, settings=house.settings) as lock:
+        assert capsys.readouterr() == ("", TOLD)
+    lock.close()
+
+
+def test_a_wait_is_explained_once(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    def grant() -> list[Message]:
+        threading.Timer(0.05, lambda: house.say(Granted(17, "", 0.5))).start()
+        return [WHY]
+
+    house.answers[Explain] = grant
+    with Lock("x", explain=0, settings=house.settings) as lock:
+        assert capsys.readouterr().err == TOLD
+    lock.close()
+    house.do(lambda: None)  # what it has answered it has put down by now
+    assert house.all_heard().count(Explain) == 1
+
+
+@pytest.mark.parametrize("looks", [True, False])
+def test_unless_it_is_said_only_who_looks_at_a_terminal_is_told(
+    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], looks: bool
+) -> None:
+    def grant() -> list[Message]:
+        if not looks:
+            threading.Timer(0.1, lambda: house.say(Granted(17, "", 0.5))).start()
+        return [Queued(2)]
+
+    house.answers[Acquire] = grant
+    monkeypatch.setattr(waiting, "AFTER", 0.01)
+    monkeypatch.setattr(waiting, "looks_on", lambda: looks)
+    with Lock("x", settings=house.settings) as lock:
+        assert capsys.readouterr().err == (TOLD if looks else "")
+    lock.close()
+    house.do(lambda: None)  # what it has answered it has put down by now
+    assert (Explain in house.all_heard()) is looks
+
+
+def test_a_wait_whose_own_end_will_tell_it_is_not_explained_before(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> list[Message]:
+        threading.Timer(0.1, lambda: house.say(Refused(Refusal.TIMED_OUT, "anna has it"))).start()
+        return [Queued(2)]
+
+    house.answers[Acquire] = refuse
+    lock = Lock("x", explain=0, settings=house.settings)
+    with pytest.raises(TimedOut, match="anna has it"):
+        lock.acquire(timeout=0.5)
+    assert capsys.readouterr().err == ""
+    lock.close()
+
+
+def test_who_rings_is_told_at_once_whoever_looks(
+    house: House, capsys: pytest.CaptureFixture[str], bell: tuple[int, Callable[[], object]]
+) -> None:
+    def ring() -> list[Message]:
+        bell[1]()
+        return [Queued(2)]
+
+    house.answers[Acquire] = ring
+    lock = Lock("x", explain=None, settings=house.settings)
+    lock.bell = bell[0]
+    with lock:
+        assert capsys.readouterr().err == TOLD
+    lock.close()
+
+
+def test_who_rings_before_there_is_a_line_is_told_in_it(
+    house: House, capsys: pytest.CaptureFixture[str], bell: tuple[int, Callable[[], object]]
+) -> None:
+    for _ in range(1000):
+        bell[1]()
+    lock = Lock("x", explain=None, settings=house.settings)
+    lock.bell = bell[0]
+    with lock:
+        assert capsys.readouterr().err == TOLD
+    lock.close()
+    house.do(lambda: None)  # what it has answered it has put down by now
+    assert house.all_heard().count(Explain) == 1
+
+
+def test_who_rings_again_is_told_again(
+    house: House, capsys: pytest.CaptureFixture[str], bell: tuple[int, Callable[[], object]]
+) -> None:
+    times = iter(range(3))
+
+    def ring_again() -> list[Message]:
+        if next(times) == 2:
+            return [WHY, Granted(17, "", 0.5)]
+        threading.Timer(0.05, bell[1]).start()
+        return [WHY]
+
+    house.answers[Explain] = ring_again
+    lock = Lock("x", explain=0, settings=house.settings)
+    lock.bell = bell[0]
+    with lock:
+        assert capsys.readouterr().err == TOLD * 3
+    lock.close()
+
+
+def test_a_daemon_that_does_not_answer_is_told_to_who_rings(
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    bell: tuple[int, Callable[[], object]],
+) -> None:
+    """In the line and before it: here the greeting takes longer than one waits for an answer."""
+    released = threading.Event()
+
+    def welcome() -> list[Message]:
+        released.wait(LIMIT)
+        return [Welcome(NONCE, 0, 1)]
+
+    monkeypatch.setattr(waiting, "ANSWER", 0.01)
+    monkeypatch.setattr(waiting, "say", lambda sentence: (said.append(sentence), released.set()))
+    said: list[str] = []
+    house.answers[Hello] = welcome
+    house.answers[Acquire] = [Granted(17, "", 0.0)]
+    bell[1]()
+    lock = Lock("x", explain=None, settings=house.settings)
+    lock.bell = bell[0]
+    with lock:
+        assert said == ["waiting for x (EX) for a while; the daemon has not said why"]
+    lock.close()
+
+
+def test_an_answer_that_comes_late_is_told_all_the_same(
+    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def late() -> list[Message]:
+        threading.Timer(0.05, lambda: (house.say(WHY), house.say(Granted(17, "", 0.5)))).start()
+        return []
+
+    monkeypatch.setattr(waiting, "ANSWER", 0.01)
+    house.answers[Explain] = late
+    with Lock("x", explain=0, settings=house.settings) as lock:
+        assert capsys.readouterr().err.splitlines(keepends=True)[-1] == TOLD
+    lock.close()
+
+
+def test_a_daemon_that_does_not_know_the_question_harms_no_wait(
+    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fault() -> list[Message]:
+        threading.Timer(0.1, lambda: house.say(Granted(17, "", 0.5))).start()
+        return [Fault("there is no message 18")]
+
+    monkeypatch.setattr(waiting, "ANSWER", 0.01)
+    house.answers[Explain] = fault
+    with Lock("x", explain=0, settings=house.settings) as lock:
+        assert lock.token == 17
+    lock.close()
+    assert capsys.readouterr().err == ""
+
+
+def test_who_is_parked_is_told_so(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    house.answers[Locate] = [Parked()]
+    house.answers[Acquire] = [Granted(17, "", 0.5)]
+    house.answers[Explain] = [Explained(False, 1, "nobody has created x yet"), Located("locker-1.sock", 5)]
+    with Lock("x", explain=0, settings=house.settings) as lock:
+        assert (
+            capsys.readouterr().err
+            == "holdfast: waiting for x (EX) for a while, position 1: nobody has created x yet\n"
+        )
+    lock.close()
+
+
+def test_the_grant_that_overtakes_the_answer_is_had_and_the_next_wait_too(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    house.answers[Explain] = [Granted(17, "", 0.5), WHY]
+    lock = Lock("x", explain=0, settings=house.settings)
+    for _ in range(3):
+        with lock:
+            lock.check()
+    assert capsys.readouterr().err == ""
+    lock.close()
+
+
+def test_nobody_is_told_that_it_would_be_granted(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    house.answers[Explain] = [Explained(True, 1, "it is free"), Granted(17, "", 0.5)]
+    with Lock("x", explain=0, settings=house.settings) as lock:
+        assert capsys.readouterr().err == ""
+    lock.close()
+
+
+def test_a_signal_rings_wherever_it_comes(
+    house: House, capsys: pytest.CaptureFixture[str], bell: tuple[int, Callable[[], object]]
+) -> None:
+    """Between the last look and the poll no handler in Python would run before the poll ends."""
+
+    def signalled() -> list[Message]:
+        signal.pthread_kill(main, signal.SIGUSR1)
+        return [Queued(2)]
+
+    main = threading.main_thread().ident or 0
+    before = signal.signal(signal.SIGUSR1, lambda *_: None)
+    inner, outer = os.pipe2(os.O_NONBLOCK)
+    signal.set_wakeup_fd(outer)
+    house.answers[Acquire] = signalled
+    try:
+        for _ in range(50):
+            lock = Lock("x", explain=None, settings=house.settings)
+            lock.bell = inner
+            with lock:
+                assert capsys.readouterr().err == TOLD
+            lock.close()
+    finally:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGUSR1, before)
+        os.close(inner)
+        os.close(outer)
+
+
+@pytest.mark.parametrize(
+    ("resource", "quantity", "words"),
+    [
+        ("printer", 1, "printer (PR)"),
+        ("/disk/home", 1, "/disk/home (PR)"),
+        ("licence[5]", 2, "2 of licence[5]"),
+        ("gpu0.gpu1", 1, "gpu0.gpu1"),
+        ("_s_ticket[3]", 1, "_s_ticket[3]"),
+    ],
+)
+def test_what_is_asked_for_is_told_as_its_kind_is(resource: str, quantity: int, words: str) -> None:
+    assert wanted_in_words(resource, Mode.PR, quantity) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.4, "0 s"),
+        (2.003, "2 s"),
+        (59.99, "59 s"),
+        (60, "1 min"),
+        (94.2, "1 min 34 s"),
+        (3600, "1 h"),
+        (3659, "1 h"),
+        (3900, "1 h 5 min"),
+        (187_200, "2 d 4 h"),
+    ],
+)
+def test_a_duration_is_told_in_its_two_largest_units(seconds: float, words: str) -> None:
+    assert span_in_words(seconds) == words
+
+
+def test_a_position_that_there_is_not_is_not_told() -> None:
+    ask = Locate("x[4]", Mode.EX, 3, FOREVER, True, True, 2.0, Order.FIFO)
+    session = Session(Hello(0, bytes(16), "", "", 1, 1, 0, "", "", "", "", ()), ask)
+    session.acquire(None, 100.0)
+    told = explanation(session, Explained(False, 0, "it is too early for the next one"), 165.0)
+    assert told == "waiting for 3 of x[4] for 1 min 5 s: it is too early for the next one"
+
+
+def test_a_standard_error_that_is_closed_or_no_file_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open(os.devnull) as file:
+        for stream in (None, object(), file):
+            monkeypatch.setattr("sys.stderr", stream)
+            assert not looks_on()
+            waiting.say("to nobody")
+    assert not looks_on()
+    waiting.say("to nobody")

@@ -1,0 +1,163 @@
+"""What a person is told while a lock is waited for: for what, for how long, and who has it.
+
+The rule: a wait is explained once, when it has become long (``AFTER``) and somebody looks at a terminal; and whenever
+the person asks. The answer to a question is never left out: if the daemon does not say why within ``ANSWER``, we say
+what we know ourselves. Nobody is told twice: not if the wait ends by itself right afterwards, and tells the same.
+
+Whoever asks by a signal may do so at any instant, so a signal's handler does nothing here. Its number comes through a
+pipe that the interpreter's own C handler writes to (``signal.set_wakeup_fd``), and the wait listens to both: a handler
+in Python that comes between our last look and the poll would not run before the poll ends.
+
+Loaded by who waits, and by nobody else.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+from contextlib import suppress
+from time import monotonic
+
+from .messages import Explained, Fault, Mode
+from .names import Kind, parse
+from .session import WAITS
+
+TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+if TYPE_CHECKING:
+    from types import EllipsisType
+
+    from .session import Session
+    from .wire import Message
+    from .zmtp import Wire
+
+AFTER = 2.0  # seconds until a wait is explained to whoever looks at a terminal
+ANSWER = 1.0  # seconds for the daemon to say why; also what must be left of a wait that is worth explaining
+MODAL = (Kind.SIMPLE, Kind.HIERARCHICAL)  # the kinds that look at the mode
+
+
+class Waiting:
+    """One wait of a session: listens for it, and explains it.
+
+    Args:
+        session: asks the daemon; in the middle of an ``acquire``.
+        after: seconds of waiting until it is explained; None: not before somebody asks; ``...``: ``AFTER``, if standard
+            error is a terminal and we are in its foreground.
+        bell: a descriptor that does not block; whatever can be read there asks for an explanation. -1: none.
+    """
+
+    def __init__(self, session: Session, after: float | EllipsisType | None, bell: int) -> None:
+        self._session = session
+        self._always = after is not ...
+        self._bell = bell
+        self._wanted = False
+        self._due_at: float | None = None  # the explanation, or our own if the daemon gives none
+        if after is not None:
+            due_at = session.asked_at + (AFTER if after is ... else after)
+            if session.deadline is None or session.deadline >= due_at + ANSWER:
+                self._due_at = due_at
+
+    def receive(self, wire: Wire, timeout: float | None) -> bytes | None:
+        """As ``wire.receive``; but None may also mean that the session has something to say."""
+        if self._wanted and self._session.explain():
+            return None
+        frame = wire.receive(0)
+        if frame is None:
+            self._listen(wire, timeout)
+            frame = wire.receive(0)
+        return frame
+
+    def hear(self, message: Message) -> None:
+        """What the daemon said; the answer to our question may be among it."""
+        if isinstance(message, Fault):  # it does not know the question
+            self._settle()
+        elif isinstance(message, Explained) and self._wanted and self._session.state in WAITS:
+            self._settle()
+            if not message.granted:
+                say(explanation(self._session, message, monotonic()))
+
+    def _listen(self, wire: Wire, timeout: float | None) -> None:
+        """Sleep until there is something to read, to do or to answer, or ``timeout`` is over."""
+        poll = select.poll()
+        poll.register(wire.fileno(), select.POLLIN)
+        if self._bell >= 0:
+            poll.register(self._bell, select.POLLIN)
+        if self._due_at is not None:
+            due = max(0.0, self._due_at - monotonic())
+            timeout = due if timeout is None else min(timeout, due)
+        # Milliseconds are rounded up, as in Wire: one that ends early would be followed by an empty one.
+        ready = poll.poll(None if timeout is None else -int(-min(timeout, 1e6) * 1000 // 1))
+        if any(descriptor == self._bell for descriptor, _ in ready):
+            self._ring()
+        if self._due_at is not None and self._due_at <= monotonic():
+            self._be_due()
+
+    def _ring(self) -> None:
+        """Somebody asks: at once, and every time."""
+        with suppress(BlockingIOError):
+            while len(os.read(self._bell, 4096)) == 4096:
+                pass
+        if self._due_at is None or not self._wanted:
+            self._want()
+
+    def _be_due(self) -> None:
+        if self._wanted:
+            self._due_at = None  # what the daemon says later is told all the same
+            say(f"{wait_in_words(self._session, monotonic())}; the daemon has not said why")
+        elif self._always or looks_on():
+            self._want()
+        else:
+            self._settle()
+
+    def _want(self) -> None:
+        self._wanted = True
+        self._due_at = monotonic() + ANSWER
+
+    def _settle(self) -> None:
+        self._wanted = False
+        self._due_at = None
+
+
+def explanation(session: Session, why: Explained, now: float) -> str:
+    """A wait in one sentence: ``waiting for printer (EX) for 2 s, position 2: held by …``."""
+    position = f", position {why.position}" if why.position else ""
+    return f"{wait_in_words(session, now)}{position}: {why.sentence}"
+
+
+def wait_in_words(session: Session, now: float) -> str:
+    """``waiting for 2 of licence[5] for 1 min 12 s``."""
+    wanted = wanted_in_words(session.ask.resource, session.ask.mode, session.ask.quantity)
+    return f"waiting for {wanted} for {span_in_words(now - session.asked_at)}"
+
+
+def wanted_in_words(resource: str, mode: Mode, quantity: int) -> str:
+    """What is asked for: ``printer (EX)``, ``2 of licence[5]``, ``gpu0.gpu1``."""
+    kind = parse(resource).kind
+    if kind is Kind.NUMERIC:
+        return f"{quantity} of {resource}"
+    return f"{resource} ({mode.name})" if kind in MODAL else resource
+
+
+def span_in_words(seconds: float) -> str:
+    """A duration in the two largest units that matter: ``2 s``, ``1 min 12 s``, ``3 h 5 min``, ``2 d 4 h``."""
+    whole = int(seconds)
+    for unit, name, smaller, smaller_name in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= unit:
+            rest = whole % unit // smaller
+            return f"{whole // unit} {name}" + (f" {rest} {smaller_name}" if rest else "")
+    return f"{whole} s"
+
+
+def looks_on() -> bool:
+    """Whether standard error is a terminal, and it is ours at the moment: not a background job's."""
+    with suppress(AttributeError, OSError, ValueError):  # None, closed, or something that is no file
+        descriptor = sys.stderr.fileno()
+        return os.isatty(descriptor) and os.tcgetpgrp(descriptor) == os.getpgrp()
+    return False
+
+
+def say(sentence: str) -> None:
+    """One line on standard error, if there is one."""
+    with suppress(AttributeError, OSError, ValueError):
+        sys.stderr.write(f"holdfast: {sentence}\n")
+        sys.stderr.flush()
