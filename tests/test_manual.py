@@ -22,7 +22,7 @@ from holdfast.transport.settings import GROUPS, VARIABLES
 
 ROOT = Path(__file__).resolve().parent.parent
 MANUAL = (ROOT / "docs/manual.md").read_text()
-FLOORS = ["Floor 0: `transport/`", "Floor 1: `actors/`", "Floor 2: `cli/`"]
+FLOORS = ["Floor 0: `transport/`", "Floor 1: `actors/`", "Floor 1: `vfs/`", "Floor 2: `cli/`"]
 
 
 def rows(page: str, heading: str) -> list[list[str]]:
