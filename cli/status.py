@@ -8,6 +8,7 @@ this machine (is a client stopped?) is added for people alone.
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import sys
 from collections.abc import Callable
@@ -28,26 +29,28 @@ from ..transport.settings import load
 from ..transport.values import duration
 from .stopped import is_stopped
 from .table import BOLD, GREEN, RED, YELLOW, Cell, Column, table
-from .words import say
+from .words import say, show
 
 TICK = 1.0  # seconds after which ages on a screen are told anew
 INTERVAL = 0.2  # seconds between two pictures, at least
-WIDE = 100  # columns from which there is room for the hour as well as for the age
+WIDE = 100  # columns of a terminal below which the hour, and a host that is everybody's, are left out
+STDOUT = 1  # descriptor
 HOME, TO_END_OF_LINE, TO_END_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"  # ECMA-48: CUP, EL, ED
 
 COLUMNS = (
-    Column("NAME", shrinks=True),
-    Column("MODE", shrinks=True),
+    Column("NAME", least=14),
+    Column("MODE", least=6),
     Column("STATE"),
     Column("SINCE"),
     Column("AGE", right=True),
-    Column("USER", shrinks=True),
-    Column("HOST", shrinks=True),
+    Column("USER", least=6),
+    Column("HOST", least=6),
     Column("PID", right=True),
-    Column("JOB", shrinks=True),
-    Column("COMMAND", shrinks=True),
-    Column("REASON", shrinks=True),
+    Column("JOB", least=6),
+    Column("COMMAND", least=10),
+    Column("REASON", least=8),
 )
+SINCE, HOST = 3, 6  # of these
 NOBODY = ("", "", "", "", "", "")  # from USER to REASON
 
 
@@ -74,7 +77,7 @@ def status(
         follower.update(None)
         if not watch:
             _show(follower.picture.scene(), pattern, as_document=as_document)
-        elif sys.stdout.isatty() and not as_document:
+        elif _on_terminal() and not as_document:
             _redraw(follower, pattern, rest)
         else:
             _append(follower, pattern, rest, as_document=as_document)
@@ -85,11 +88,11 @@ def status(
 
 def _show(scene: Scene, pattern: str, *, as_document: bool) -> None:
     if as_document:
-        _write(as_json(document(scene, monotonic(), time(), pattern=pattern), indent=2))
+        show(as_json(document(scene, monotonic(), time(), pattern=pattern), indent=2))
         return
     lines = _lines(scene, pattern)
     if lines:
-        _write("\n".join(lines))
+        show("\n".join(lines))
     else:
         say(_nothing(pattern))
 
@@ -104,7 +107,7 @@ def _redraw(follower: Follower, pattern: str, rest: float) -> None:
         lines = [told[:room], "", *(_lines(scene, pattern) or [_nothing(pattern)[:room]])]
         if len(lines) > height - 1:
             lines[height - 2 :] = [f"… and {len(lines) - height + 2} lines more"[:room]]
-        _write(HOME + "".join(f"{line}{TO_END_OF_LINE}\n" for line in lines) + TO_END_OF_SCREEN, end="")
+        show(HOME + "".join(f"{line}{TO_END_OF_LINE}\n" for line in lines) + TO_END_OF_SCREEN, end="")
         if follower.update(TICK):
             _rest(follower, drawn_at + rest)
 
@@ -119,11 +122,26 @@ def _append(follower: Follower, pattern: str, rest: float, *, as_document: bool)
         if told != before:
             before = told
             if as_document:
-                _write(as_json(document(scene, shown_at, time(), pattern=pattern)))
+                show(as_json(document(scene, shown_at, time(), pattern=pattern)))
             else:
-                _write("\n".join([*(_lines(scene, pattern) or [_nothing(pattern)]), ""]))
-        follower.update(None)
+                show("\n".join([*(_lines(scene, pattern) or [_nothing(pattern)]), ""]))
+        _wait_changed(follower)
         _rest(follower, shown_at + rest)
+
+
+def _wait_changed(follower: Follower) -> None:
+    """Wait until something has changed, and no longer than somebody reads us.
+
+    Raises:
+        BrokenPipeError: nobody does any more; it is noticed though nothing is written.
+    """
+    poll = select.poll()
+    poll.register(follower.fileno(), select.POLLIN)
+    if sys.stdout is not None:
+        poll.register(STDOUT, 0)
+    while not follower.update(0):
+        if any(descriptor == STDOUT for descriptor, _ in poll.poll(TICK * 1000)):
+            raise BrokenPipeError
 
 
 def _rest(follower: Follower, until: float) -> None:
@@ -139,13 +157,6 @@ def _told(scene: Scene, pattern: str, *, counters: bool) -> object:
     if counters:
         return chosen, parked, scene.members, scene.ended
     return [(view.resource, view.holders, view.waiters) for view in chosen], parked
-
-
-def _write(text: str, end: str = "\n") -> None:
-    """On standard output, whatever its encoding can tell of it."""
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write((text + end).encode(encoding, "replace").decode(encoding))
-    sys.stdout.flush()
 
 
 # --- the table --------------------------------------------------------------------------------------------------------
@@ -177,20 +188,28 @@ def _lines(scene: Scene, pattern: str) -> list[str]:
     room = _room()
     made = rows(scene, pattern, now, wall, is_stopped)
     if room is not None and room < WIDE:
-        since = COLUMNS.index(Column("SINCE"))
-        made = [[*row[:since], Cell(""), *row[since + 1 :]] for row in made]
+        hosts = {row[HOST].text for row in made} - {""}
+        made = [_without(row, {SINCE, HOST} if len(hosts) == 1 else {SINCE}) for row in made]
     return table(COLUMNS, made, room=room, colours=_colours()) if made else []
+
+
+def _without(row: list[Cell], left_out: set[int]) -> list[Cell]:
+    return [Cell("") if at in left_out else cell for at, cell in enumerate(row)]
 
 
 def _room() -> int | None:
     """Columns of the terminal; None: what reads us is none, and gets all."""
-    if sys.stdout.isatty() or os.environ.get("COLUMNS"):
+    if _on_terminal() or os.environ.get("COLUMNS"):
         return shutil.get_terminal_size().columns
     return None
 
 
 def _colours() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return _on_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _on_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def _nothing(pattern: str) -> str:

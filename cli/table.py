@@ -15,7 +15,6 @@ from typing import NamedTuple
 from unicodedata import category, east_asian_width
 
 GAP = 2  # columns of a terminal between two columns of the table
-LEAST = 6  # to which a column may shrink
 CUT = "…"
 BOLD, DIM, RED, GREEN, YELLOW = "1", "2", "31", "32", "33"  # ECMA-48, SGR
 
@@ -26,7 +25,7 @@ class Column:
 
     title: str
     right: bool = False  # numbers
-    shrinks: bool = False
+    least: int = 0  # width to which it may shrink; 0: it does not
 
 
 class Cell(NamedTuple):
@@ -92,14 +91,15 @@ def _begin(text: str, room: int) -> str:
 
 
 def _fitted(columns: Sequence[Column], widths: list[int], room: int | None) -> list[int]:
-    """Take from whichever shrinking column is the widest, until all fit or nothing is left to take."""
+    """Take from whichever column is the widest of those that may shrink, until all fit or there is nothing to take."""
     if room is None:
         return widths
     excess = sum(widths) + GAP * (len(widths) - 1) - room
     for _ in range(excess):
-        at = max((at for at, one in enumerate(columns) if one.shrinks), key=lambda at: widths[at], default=None)
-        if at is None or widths[at] <= LEAST:
+        able = [at for at, one in enumerate(columns) if one.least and widths[at] > one.least]
+        if not able:
             break
+        at = max(able, key=lambda at: widths[at])
         widths[at] -= 1
     return widths
 

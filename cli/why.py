@@ -7,7 +7,6 @@ name that nobody uses is an answer, not a fault.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import localtime, monotonic, strftime, time
@@ -23,6 +22,7 @@ from ..transport.report import Json, as_json, document
 from ..transport.settings import load
 from .reasons import Link, Need, everybody, links, need, related
 from .stopped import is_stopped
+from .words import show
 
 NAMED = 3  # of several people, those who are named on one line
 
@@ -46,12 +46,10 @@ def why(what: str, as_document: bool, socket: str | None, config: str | None) ->
     now, wall = monotonic(), time()
     case = _of_process(scene, pid) if pid else _of_name(scene, what)
     if as_document:
-        click.echo(as_json(_document(case, pid or what, now, wall), indent=2))
+        show(as_json(_document(case, pid or what, now, wall), indent=2))
         return
     words = _Words(scene, case, now, wall)
-    text = "\n".join(words.of_process(pid) if pid else words.of_name(what)) + "\n"
-    encoding = sys.stdout.encoding or "utf-8"
-    click.echo(text.encode(encoding, "replace").decode(encoding), nl=False)
+    show("\n".join(words.of_process(pid) if pid else words.of_name(what)))
 
 
 # --- what it is about -------------------------------------------------------------------------------------------------
@@ -80,9 +78,8 @@ def _of_name(scene: Scene, name: str) -> Case:
 
 def _of_process(scene: Scene, pid: int) -> Case:
     own = {one.claim.session for _, one in everybody(scene) if one.claim.pid == pid}
-    claims = tuple(
-        (view, one) for view, one in everybody(scene) if one.claim.session in own or own & set(one.claim.inside)
-    )
+    pairs = [pair for pair in everybody(scene) if pair[1].claim.session in own or own & set(pair[1].claim.inside)]
+    claims = tuple(sorted(pairs, key=lambda pair: pair[1].position > 0))  # what it has stands before what it wants
     numbers = {view.resource.number for view, _ in claims if view is not None}
     chosen = replace(
         scene,
@@ -258,7 +255,7 @@ def _needed(needed: Need) -> list[str]:
     if needed.of:
         lines.append(f"{units}until {_end(needed.of, needed)}")
     if needed.behind:
-        lines.append(f"behind {needed.behind}")
+        lines.append(f"{'and ' if lines else ''}behind {needed.behind}")
     return lines or ["nothing that can be seen keeps it waiting; it should have its turn in a moment"]
 
 

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import struct
+import termios
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from fcntl import ioctl
 from time import localtime, strftime
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -18,6 +25,7 @@ from holdfast.transport.picture import Picture, Scene
 from holdfast.transport.records import Claim, Record
 from holdfast.transport.settings import Settings
 from scenes import INCUBATOR, NOW, WALL, changes, holder, parked, resource, scene, tally, waiter
+from support import LIMIT, House, wait_state, wait_until
 
 HALF_PAST = strftime("%H:%M:%S", localtime(WALL - 10))
 
@@ -133,6 +141,9 @@ class Script:
         self.picture.apply(changes(*records, number=number), NOW)
         return True
 
+    def fileno(self) -> int:
+        return 0
+
     def close(self) -> None:
         self.closed = True
 
@@ -171,6 +182,14 @@ def test_a_table_is_cut_to_the_columns_that_the_environment_tells(follow: Follow
     assert max(map(len, told)) <= 60
     assert "…" in told[2]
     assert "SINCE" not in told[0]
+    assert "HOST" not in told[0]
+
+
+def test_where_several_hosts_are_shown_they_are_told_apart_however_narrow_it_is(follow: Follow) -> None:
+    follow([resource("printer"), holder("a"), waiter("b", host="node2")])
+    told = CliRunner(env={"COLUMNS": "80"}).invoke(status).stdout
+    assert "node1" in told
+    assert "node2" in told
 
 
 @pytest.mark.parametrize(
@@ -210,3 +229,158 @@ def test_what_a_pattern_leaves_out_is_no_reason_to_tell_anything(follow: Follow)
 def test_an_interval_needs_a_watch(follow: Follow) -> None:
     follow(PRINTER)
     assert isinstance(CliRunner().invoke(status, ["--interval", "1"]).exception, UsageError)
+
+
+# --- with a daemon ----------------------------------------------------------------------------------------------------
+
+
+class Screen:
+    """A terminal of 24 lines and 80 columns, on which ``holdfast`` runs."""
+
+    def __init__(self, house: House, *words: str) -> None:
+        self._keyboard, inside = os.openpty()
+        ioctl(inside, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+        self.process = house.popen(
+            house.words(*words),
+            environ={"TERM": "xterm"},
+            **{"stdin": inside, "stdout": inside, "stderr": inside, "preexec_fn": lambda: os.login_tty(os.dup(inside))},
+        )
+        os.close(inside)
+        self.shown = ""
+
+    def wait(self, wanted: str) -> None:
+        """Read on until ``wanted`` has come since the last question."""
+        at = len(self.shown)
+        while wanted not in self.shown[at:]:
+            self.shown += os.read(self._keyboard, 65536).decode()
+
+    def type(self, keys: bytes) -> None:
+        os.write(self._keyboard, keys)
+
+    def end(self) -> int:
+        """Read to the end, and tell how the process ended."""
+        with suppress(OSError):  # EIO: nobody has the terminal open any more
+            while more := os.read(self._keyboard, 65536):
+                self.shown += more.decode()
+        os.close(self._keyboard)
+        return self.process.wait(LIMIT)
+
+
+def resources(told: str) -> dict[str, dict[str, Any]]:
+    return {one["name"]: one for one in json.loads(told)["resources"]}
+
+
+def registry(house: House) -> int:
+    (pid,) = [
+        one["pid"] for one in json.loads(house.run("status", "--json").stdout)["actors"] if one["role"] == "registry"
+    ]
+    assert isinstance(pid, int)
+    return pid
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [["status"], ["status", "--watch"], ["why", "printer"]])
+def test_without_a_daemon_that_is_said(house: House, words: list[str]) -> None:
+    told = house.run(*words)
+    assert (told.returncode, told.stdout) == (99, "")
+    assert told.stderr.startswith("holdfast: no daemon is running at ")
+    assert not house.processes()
+
+
+@pytest.mark.slow
+def test_what_is_held_is_shown_and_for_whom_others_wait(house: House) -> None:
+    held = house.hold("-r", "printer", "--reason", "nightly")
+    waiting = house.spawn("run", "-r", "printer", "--", "true")
+    wait_until(lambda: resources(house.run("status", "--json").stdout)["printer"]["waiters"], "somebody waits")
+    printer = resources(house.run("status", "--json", "p*").stdout)["printer"]
+    assert [(one["pid"], one["reason"]) for one in printer["holders"]] == [(held.pid, "nightly")]
+    assert [(one["pid"], one["command"], one["position"]) for one in printer["waiters"]] == [(waiting.pid, "true", 1)]
+    assert printer["waiters"][0]["blockers"] == [printer["holders"][0]["session"]]
+    assert printer["counters"]["EX"]["requests"] == 2
+    os.kill(held.pid, signal.SIGSTOP)
+    wait_state(held.pid, "T")
+    assert "holds, stopped" in house.run("status").stdout
+    assert "stopped: it goes on only when somebody continues it" in house.run("why", "printer").stdout
+    os.kill(held.pid, signal.SIGCONT)
+    assert house.let_go(held) == 0
+    assert waiting.wait(LIMIT) == 0
+
+
+@pytest.mark.slow
+def test_who_watches_sees_each_change_and_at_last_the_end(house: House) -> None:
+    held = house.hold("-r", "printer")
+    watching = house.spawn("status", "--watch", "--json", "--interval", "0")
+    assert watching.stdout is not None
+    lines = iter(watching.stdout)
+    assert len(resources(next(lines))["printer"]["holders"]) == 1
+    killed = registry(house)
+    os.kill(killed, signal.SIGKILL)
+    house.let_go(held)
+    assert next(line for line in lines if not resources(line).get("printer", {}).get("holders"))
+    house.run("stop", "--now")
+    assert watching.communicate(timeout=LIMIT)[1] == "holdfast: the daemon has ended\n"
+    assert watching.returncode == 99
+
+
+@pytest.mark.slow
+def test_on_a_terminal_it_is_drawn_over_what_was_there(house: House) -> None:
+    held = house.hold("-r", "printer")
+    screen = Screen(house, "status", "--watch")
+    screen.wait("cat")
+    assert screen.shown.startswith("\x1b[H")
+    assert "\x1b[32mholds\x1b[0m" in screen.shown
+    waiting = house.spawn("run", "-r", "printer", "--", "true")
+    screen.wait("waits 1")
+    screen.type(b"\x03")
+    assert screen.end() == -signal.SIGINT
+    assert "Traceback" not in screen.shown
+    assert screen.shown.count("\n") == screen.shown.count("\x1b[K\r\n")
+    house.let_go(held)
+    assert waiting.wait(LIMIT) == 0
+
+
+@pytest.mark.slow
+def test_ages_go_on_though_nothing_changes(house: House) -> None:
+    house.hold("-r", "printer")
+    screen = Screen(house, "status", "--watch")
+    screen.wait("cat")
+    screen.wait("cat")
+    screen.wait("cat")
+    screen.type(b"\x03")
+    assert screen.end() == -signal.SIGINT
+
+
+@pytest.mark.slow
+def test_more_than_a_terminal_shows_is_counted(house: House) -> None:
+    held = [house.hold("-r", f"printer{number}") for number in range(12)]
+    screen = Screen(house, "status", "--watch")
+    screen.wait("lines more")
+    screen.type(b"\x03")
+    screen.end()
+    drawn = screen.shown.split("\x1b[H")[1]
+    assert drawn.count("\n") == 23
+    assert "… and 5 lines more" in drawn
+    assert [house.let_go(one) for one in held] == [0] * 12
+
+
+@pytest.mark.slow
+def test_a_watcher_whose_reader_went_away_ends(house: House) -> None:
+    held = house.hold("-r", "printer")
+    watching = house.spawn("status", "--watch", "--json")
+    assert watching.stdout is not None
+    watching.stdout.readline()
+    watching.stdout.close()
+    assert watching.wait(LIMIT) == 141
+    assert house.let_go(held) == 0
+
+
+@pytest.mark.slow
+def test_words_that_an_output_cannot_tell_are_no_fault(house: House) -> None:
+    held = house.hold("-r", "printer", "--reason", "日本")
+    for words in (["status"], ["why", "printer"]):
+        told = house.run(*words, environ={"PYTHONIOENCODING": "latin-1"})
+        assert (told.returncode, told.stderr) == (0, "")
+        assert "??" in told.stdout
+        closed = house.popen(["sh", "-c", 'exec "$@" >&-', "sh", *house.words(*words)])
+        assert (closed.communicate(timeout=LIMIT)[1], closed.returncode) == ("", 0)
+    assert house.let_go(held) == 0

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from holdfast.cli.table import GREEN, Cell, Column, cut, painted, table, width
 
-COLUMNS = (Column("NAME", shrinks=True), Column("PID", right=True), Column("COMMAND", shrinks=True))
+COLUMNS = (Column("NAME", least=6), Column("PID", right=True), Column("COMMAND", least=8))
 
 
 def cells(*texts: str) -> list[Cell]:
@@ -42,6 +42,11 @@ def test_the_widest_column_gives_way_first() -> None:
     lines = table(COLUMNS, [cells("printer", "4711", "make " * 20)], room=40)
     assert lines[1].startswith("printer  4711  make ")
     assert width(lines[1]) <= 40
+
+
+def test_no_column_gives_more_than_it_may() -> None:
+    lines = table(COLUMNS, [cells("printer" * 5, "4711", "make" * 20)], room=22)
+    assert [len(word) for word in lines[1].split("  ")] == [6, 4, 8]
 
 
 def test_wide_letters_take_two_columns_and_combining_ones_none() -> None:

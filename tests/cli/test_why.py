@@ -139,6 +139,22 @@ def test_a_stopped_holder_is_told(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> 
     assert [at for at, line in enumerate(told) if "stopped: " in line] == [2]
 
 
+def test_who_has_a_place_behind_somebody_needs_both(ask: Ask) -> None:
+    waiters = [waiter("b", arrival=1), waiter("c", arrival=2, blockers=("a",))]
+    assert lines(ask(scene(resource("printer"), holder("a"), *waiters), "printer"))[-2:] == [
+        "   until alice on node1, pid 4711 (make -j4) ends or releases",
+        "   and behind 1",
+    ]
+
+
+def test_what_a_process_has_stands_before_what_it_wants(ask: Ask) -> None:
+    shown = scene(
+        *(resource("printer"), holder("a", user="carol"), waiter("b", pid=1, blockers=("a",))),
+        *(resource("tape", 4), holder("c", "tape", 4, pid=1)),
+    )
+    assert ["holds tape" in line for line in lines(ask(shown, "1"))[:2]] == [True, False]
+
+
 CROSSED = scene(
     *(resource("printer"), holder("a", pid=1), waiter("b2", pid=2, user="carol", blockers=("a",))),
     *(resource("tape", 4), holder("b", "tape", 4, pid=2, user="carol")),

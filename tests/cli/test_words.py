@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
 import pytest
 
-from holdfast.cli.words import say
+from holdfast.cli.words import say, show
 
 
 def test_a_sentence_goes_to_stderr_with_our_name(capfd: pytest.CaptureFixture[str]) -> None:
@@ -40,3 +41,15 @@ class _Unheard:
 
     def flush(self) -> None:
         pass
+
+
+def test_what_was_asked_for_is_shown_as_far_as_it_can_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(told, encoding="latin-1"))
+    show("größer 日本")
+    assert told.getvalue() == b"gr\xf6\xdfer ??\n"
+
+
+def test_a_closed_stdout_is_no_reason_to_complain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    show("anything")
