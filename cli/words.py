@@ -1,4 +1,4 @@
-"""What we say to the person: on stderr, one line a sentence, with our name before it; and what was asked for, on stdout.
+"""What we say to the person: on stderr, one line a sentence, with our name before it; and what was asked for.
 
 Standard output belongs to the command and to asked-for output. A stderr that is closed or full changes nothing: what
 runs is worth more than what we have to say about it.
