@@ -182,6 +182,7 @@ class Process:
         self._feeds = feeds
         self._signals = signals
         self._door = Door(lambda: os.urandom(16), pid=os.getpid())
+        self._orphaned = False
         self._finish: Finish | None = None
         self._log = logging.getLogger("holdfast")
         self._telling = self._log.isEnabledFor(logging.DEBUG)  # each message; asked once, for it costs
@@ -216,7 +217,7 @@ class Process:
         if self._signals in ready.others:
             self._take_signals(now, effects)
         if self._pipe is not None and self._pipe.fileno() in ready.others:
-            self._take_from_parent(self._pipe, now, effects)
+            self._take_from_parent(now, effects)
         if self._children is not None and self._children.fileno() in ready.others:
             self._take_from_children(self._children, now, effects)
         if ready.messages:
@@ -259,6 +260,7 @@ class Process:
             routing_id, content = received
             if isinstance(content, Arrival):
                 self._take_changes(self._router.changes(), now, effects)
+                self._take_from_parent(now, effects)  # who comes was sent by it, perhaps since this turn began
                 self._arrival(routing_id, content, now)
             elif (session := sessions.get(routing_id)) is not None:
                 effects += self._hear(session, content, now)
@@ -279,13 +281,16 @@ class Process:
             self._log.debug("%s says %s", session.who.pid, message)
         return self._actor.handle(session, message, now)
 
-    def _take_from_parent(self, pipe: Pipe, now: float, effects: list[Effect]) -> None:
+    def _take_from_parent(self, now: float, effects: list[Effect]) -> None:
+        if self._pipe is None or self._orphaned:
+            return
         child: Child = self._actor  # type: ignore[assignment]  # only a Child is given a pipe
         try:
-            while (message := pipe.receive()) is not None:
+            while (message := self._pipe.receive()) is not None:
                 effects += child.told(message, now)
         except EOFError:
-            self._router.unregister(pipe.fileno())
+            self._orphaned = True
+            self._router.unregister(self._pipe.fileno())
             effects += child.orphaned(now)
 
     def _take_from_children(self, children: Children, now: float, effects: list[Effect]) -> None:

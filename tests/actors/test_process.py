@@ -11,10 +11,10 @@ import pytest
 
 from holdfast.actors.door import Session
 from holdfast.actors.process import FAILED, NAP, PARENT, Effect, Finish, Process, Unlisten
-from holdfast.transport.messages import Ended, Fault, Gone, Queued, Quiesce, Release, Stop, Stopping
+from holdfast.transport.messages import Echo, Ended, Fault, Gone, Queued, Quiesce, Release, Stop, Stopping, Welcome
 from holdfast.transport.pipe import Pipe, pipe_pair
 from holdfast.transport.sockets import Router
-from holdfast.transport.wire import Message, encode
+from holdfast.transport.wire import Message, decode, encode
 from holdfast.transport.zmtp import Closed
 from raw import Raw, hello
 from support import LIMIT, wait_until
@@ -160,6 +160,28 @@ def test_what_the_parent_says_is_heard_and_answered(bench: Bench) -> None:
     bench.start()
     assert wait_until(bench.parent.receive, "an answer") == Quiesce()
     assert bench.actor.heard == [Quiesce()]
+
+
+def test_what_the_parent_said_before_somebody_came_is_heard_before_him_even_amid_a_turn(bench: Bench) -> None:
+    heard: list[list[Message]] = []
+
+    def reply(session: Session, message: Message) -> list[Effect]:
+        heard.append([*bench.actor.heard])
+        return []
+
+    def go_on_amid_a_turn() -> bytes:
+        bench.process._take_messages(0.0, [])  # where nobody looks at what poll says
+        return raw.wire.receive(0.01) or b""
+
+    bench.actor.reply = reply
+    with Raw(bench.path) as raw:
+        raw.say(hello())
+        welcome = decode(wait_until(go_on_amid_a_turn, "Welcome"))
+        assert isinstance(welcome, Welcome)
+        bench.parent.send(Quiesce())
+        raw.say(Echo(welcome.nonce), Release(1, False))
+        wait_until(lambda: go_on_amid_a_turn() or heard, "the message behind the Echo")
+    assert heard == [[Quiesce()]]
 
 
 def test_the_end_of_the_parent_is_noticed(bench: Bench) -> None:
