@@ -32,6 +32,9 @@ EVENTS = {
     "HFD033W": "a note for whoever wants to start a daemon cannot be written",
     "HFD040I": "a dump is written",
     "HFD041W": "a dump cannot be written",
+    "HFD042I": "a process is asked for its stack, which follows",
+    "HFD050I": "the files are shown",
+    "HFD051W": "the files are not shown; locks are the same without them",
 }
 _LEVELS = {"I": logging.INFO, "W": logging.WARNING, "E": logging.ERROR}
 

@@ -12,6 +12,7 @@ from multiprocessing import popen_forkserver as popen_forkserver
 
 from . import children as children
 from . import locker_process as locker_process
+from . import registry_process as registry_process
 
 gc.collect()
 gc.freeze()

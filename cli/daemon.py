@@ -13,6 +13,7 @@ log       file for what it logs, appended; nothing: daemon.log in the directory
 fresh     yes: the log is emptied first
 ready     descriptor that is told ``ready`` or why not, and closed
 verbose   yes: log at level DEBUG
+mount     where the picture is shown as files; nothing: nowhere
 ========= =====================================================================================================
 
 Started so, it forks once and the first process ends, so that it is nobody's child; it leads a session of its own, so
@@ -32,15 +33,20 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from .. import __version__
 from ..actors import log
 from ..actors.children import Children, ChildSpec, Inherited
+from ..actors.dump_files import UNFINISHED, DumpFiles
 from ..actors.incubator import Incubator
 from ..actors.locker_process import main as locker_main
 from ..actors.locker_process import name_process
 from ..actors.process import Process
+from ..actors.registry_process import main as registry_main
+from ..actors.staff import LOCKER, REGISTRY
 from ..transport.addresses import prepare_directory
 from ..transport.control import credentials
-from ..transport.errors import HoldfastError, Unreachable
+from ..transport.errors import HoldfastError, InvalidSetting, Unreachable
+from ..transport.settings import Settings
 from ..transport.sockets import Router, raise_descriptor_limit
 
 ENDING = 6.0  # seconds; the incubator gives its children 5 to end
@@ -48,6 +54,15 @@ AGAIN = 0.05  # seconds until the right is tried again
 QUESTIONS = 4096  # how often it can be asked who has the right; nobody accepts these connections
 LEAST = 128  # open files without which a daemon could not serve anybody
 LOG_LIMIT = 1 << 20  # bytes; a longer log is set aside (one old one is kept) when a daemon starts
+
+
+@dataclass(frozen=True)
+class MetricsPlan:
+    """Where metrics are served, and how many resource names may become labels."""
+
+    host: str
+    port: int
+    resources: int = 200
 
 
 @dataclass(frozen=True)
@@ -64,6 +79,8 @@ class Plan:
     ready: int = -1
     verbose: bool = False
     term_quiesces: bool = True
+    metrics: MetricsPlan | None = None  # only ``holdfast serve`` offers it
+    mount: str = ""
 
 
 def plan_from_words(words: Sequence[str]) -> Plan:
@@ -81,6 +98,7 @@ def plan_from_words(words: Sequence[str]) -> Plan:
         ready=int(given.get("ready", "-1")),
         verbose=given.get("verbose") == "yes",
         term_quiesces=comm != "flom",
+        mount=given.get("mount", ""),
     )
 
 
@@ -183,8 +201,48 @@ def _who_holds_on(path: str) -> str:
 def clear_leftovers(directory: str) -> None:
     """Remove what a killed daemon's processes left; we have the directory's lock, so none of them lives."""
     for name in os.listdir(directory):
-        if name.startswith(("locker-", "left-behind-")):
+        if name.startswith(("locker-", "registry-", "picture-", "left-behind-")) or name.endswith(UNFINISHED):
             os.unlink(os.path.join(directory, name))
+
+
+def staff_of(plan: Plan) -> list[ChildSpec]:
+    """Whom the daemon keeps at work besides its lockers, in the order of their start.
+
+    Raises:
+        HoldfastError: one of them cannot work here, and why.
+    """
+    registry = ChildSpec(REGISTRY, registry_main, (plan.socket, plan.directory, plan.verbose))
+    metrics = [] if plan.metrics is None else [_metrics(plan, plan.metrics)]
+    return [registry, *metrics, *([_files(plan)] if plan.mount else [])]
+
+
+def _metrics(plan: Plan, metrics: MetricsPlan) -> ChildSpec:
+    try:
+        from ..actors.metrics_process import listen  # with what only those need who asked for it
+        from ..actors.metrics_process import main as metrics_main
+    except ModuleNotFoundError as error:
+        if error.name != "prometheus_client":
+            raise
+        sentence = "metrics need the library prometheus_client: pip install 'holdfast[metrics]'"
+        raise InvalidSetting(sentence, key="metrics") from error
+    listening = listen(metrics.host, metrics.port).detach()  # ours as long as we live, whatever becomes of who serves
+    arguments = (Inherited(listening), _settings(plan), metrics.resources, __version__, plan.verbose)
+    return ChildSpec("metrics", metrics_main, arguments)
+
+
+def _files(plan: Plan) -> ChildSpec:
+    from ..vfs.files_process import main as files_main
+
+    kind = "flom" if plan.comm == "flom" else "holdfast"
+    arguments = (_settings(plan), plan.mount, kind, log.configure, log.event, plan.verbose)
+    return ChildSpec("files", files_main, arguments)
+
+
+def _settings(plan: Plan) -> Settings:
+    """By which our own children find us."""
+    if plan.directory == f"{plan.socket}.d":
+        return Settings(socket=plan.socket)
+    return Settings(run_dir=os.path.dirname(plan.directory))
 
 
 def serve(plan: Plan, *, ready: Callable[[], None]) -> int:
@@ -206,8 +264,10 @@ def serve(plan: Plan, *, ready: Callable[[], None]) -> int:
         raise Unreachable(f"a daemon needs {LEAST} open files, and here only {limit} are allowed (ulimit -n)")
     rights = lock_when_ended(plan)
     clear_leftovers(plan.directory)
-    locker = ChildSpec("locker", locker_main, (tuple(map(Inherited, rights)), plan.directory, plan.verbose))
-    children = Children([locker], preload=["holdfast.actors.preload"])
+    locker = ChildSpec(LOCKER, locker_main, (tuple(map(Inherited, rights)), plan.directory, plan.verbose))
+    staff = staff_of(plan)
+    files = ["holdfast.vfs.files_process"] if plan.mount else []  # first: the other one freezes what was imported
+    children = Children([locker, *staff], preload=[*files, "holdfast.actors.preload"])
     incubator = Incubator(
         lambda: time.time_ns() // 1000,
         lifespan=plan.lifespan,
@@ -215,6 +275,8 @@ def serve(plan: Plan, *, ready: Callable[[], None]) -> int:
         pid=os.getpid(),
         uid=os.geteuid(),
         term_quiesces=plan.term_quiesces,
+        roles=[spec.role for spec in staff],
+        files=DumpFiles(plan.directory, time.time),
     )
     router = Router(plan.socket, limit=limit)
     process = Process(incubator, router, children=children, signals=_listen_to_signals())

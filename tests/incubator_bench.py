@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from errno import ENOSPC
 from typing import Any
 
 from holdfast.actors.door import Session
+from holdfast.actors.dumps import Facts
 from holdfast.actors.incubator import Incubator
 from holdfast.actors.process import Effect
+from holdfast.actors.staff import LOCKER
 from holdfast.transport.messages import (
     FOREVER,
     Assign,
@@ -24,19 +28,50 @@ UID = 1000
 CLOCK = 5_000_000  # unix microseconds, standing still
 
 
+class Files:
+    """Dumps that are kept in memory, or for which there is no room."""
+
+    def __init__(self) -> None:
+        self.full = False
+        self.written: list[tuple[list[Facts], str]] = []
+        self.discarded: list[str] = []
+
+    def write(self, actors: Sequence[Facts], picture: str) -> str:
+        if self.full:
+            raise OSError(ENOSPC, "No space left on device")
+        self.written.append((list(actors), picture))
+        return f"/run/dump-{len(self.written)}.json"
+
+    def discard(self, picture: str) -> None:
+        self.discarded.append(picture)
+
+
 class Bench:
     """An incubator, and children that do nothing by themselves."""
 
-    def __init__(self, *, lifespan: float = FOREVER, pool: int = 0, term_quiesces: bool = True) -> None:
+    def __init__(
+        self, *, lifespan: float = FOREVER, pool: int = 0, term_quiesces: bool = True, roles: Sequence[str] = ()
+    ) -> None:
         self.clock = CLOCK
+        self.files = Files()
         self.incubator = Incubator(
-            lambda: self.clock, lifespan=lifespan, pool_size=pool, pid=PID, uid=UID, term_quiesces=term_quiesces
+            lambda: self.clock,
+            lifespan=lifespan,
+            pool_size=pool,
+            pid=PID,
+            uid=UID,
+            term_quiesces=term_quiesces,
+            roles=roles,
+            files=self.files,
         )
         self.now = 100.0
         self.opening = self.incubator.open(self.now)
 
     def locate(self, session: Session, resource: str = "printer", **more: Any) -> list[Effect]:
         return self.incubator.handle(session, locate(resource, **more), self.now)
+
+    def say(self, session: Session, message: Message) -> list[Effect]:
+        return self.incubator.handle(session, message, self.now)
 
     def stop(self, session: Session, *, now: bool = False) -> list[Effect]:
         return self.incubator.handle(session, Stop(now), self.now)
@@ -45,7 +80,8 @@ class Bench:
         return self.incubator.left(session, self.now)
 
     def ready(self, number: int) -> list[Effect]:
-        return self.said(number, Ready(f"locker-{number}.sock", 4000 + number, 3999))
+        role = self.incubator._staff.children[number].role
+        return self.said(number, Ready(f"{role}-{number}.sock", 4000 + number, 3999))
 
     def said(self, number: int, message: Message) -> list[Effect]:
         return self.incubator.child_said(number, message, self.now)
@@ -67,8 +103,9 @@ class Bench:
         """Have ``resource`` served; returns the child. Its creator has left again."""
         creator = somebody(name)
         effects = self.locate(creator, resource, **more)
-        if creator in self.incubator._requests:
-            effects = self.ready(min(self.incubator._starting))
+        if creator in self.incubator._whereabouts.requests:
+            children = self.incubator._staff.children.values()
+            effects = self.ready(min(child.number for child in children if child.role == LOCKER and not child.pid))
         [number] = [to for to, message in effects if isinstance(message, Assign)]  # type: ignore[misc]
         self.left(creator)
         assert isinstance(number, int)

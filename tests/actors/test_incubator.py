@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from holdfast.actors.incubator import LATELY
+from holdfast.actors.lockers import LATELY
 from holdfast.actors.process import UNEXPECTED, StartChild
 from holdfast.transport.messages import (
     FOREVER,
     Assign,
     Echo,
+    Expect,
     Fault,
     Located,
     Order,
@@ -33,7 +34,8 @@ def test_a_new_resource_is_assigned_to_a_locker_of_the_pool_and_the_pool_is_fill
     bench = Bench(pool=1)
     bench.ready(1)
     assert bench.locate(A, idle=3.0) == [
-        (1, Assign("printer", CLOCK, 3.0, Order.FIFO, 0, "printer")),
+        (1, Assign("printer", CLOCK, 3.0, Order.FIFO, 3, "printer")),
+        (1, Expect(session_id(1), 2)),
         (A, Located("locker-1.sock", CLOCK)),
         StartChild(2, "locker"),
     ]
@@ -45,20 +47,25 @@ def test_without_a_pool_a_locker_is_started_and_all_who_came_meanwhile_are_told(
     assert bench.locate(B) == []
     assert bench.locate(C, create=False) == []
     located = Located("locker-1.sock", CLOCK)
-    assert bench.ready(1)[1:] == [(A, located), (B, located), (C, located)]
+    assert bench.ready(1)[1:] == [
+        *[(1, Expect(session_id(name), number)) for name, number in ((1, 2), (2, 3), (3, 4))],
+        (A, located),
+        (B, located),
+        (C, located),
+    ]
 
 
 def test_a_resource_that_is_served_is_named_to_everybody_in_the_same_epoch() -> None:
     bench = Bench()
     bench.serve()
     for session, create in ((A, True), (B, False)):
-        assert bench.locate(session, create=create) == [(session, Located("locker-1.sock", CLOCK))]
+        assert bench.locate(session, create=create)[1:] == [(session, Located("locker-1.sock", CLOCK))]
 
 
 def test_all_paths_below_one_root_are_served_by_one_locker() -> None:
     bench = Bench()
     bench.serve("/a/b")
-    assert bench.locate(A, "/a/c") == [(A, Located("locker-1.sock", CLOCK))]
+    assert bench.locate(A, "/a/c")[1:] == [(A, Located("locker-1.sock", CLOCK))]
 
 
 def test_epochs_grow_even_if_the_clock_goes_back() -> None:
@@ -109,7 +116,8 @@ def test_who_would_not_create_it_is_parked_until_somebody_does() -> None:
     ask = locate("printer")
     located = Located("locker-1.sock", CLOCK)
     assert bench.ready(1) == [
-        (1, Assign("printer", CLOCK, 2.0, Order.FIFO, 0, "printer")),
+        (1, Assign("printer", CLOCK, 2.0, Order.FIFO, 5, "printer")),
+        *[(1, Expect(session_id(name), number)) for name, number in ((3, 4), (1, 2), (2, 3))],
         *[
             (1, Place(CLOCK, session_id(name), "printer", ask.mode, 1, left))
             for name, left in ((3, FOREVER), (1, FOREVER), (2, 8.0))
@@ -179,7 +187,7 @@ def test_if_one_creator_leaves_another_one_creates_it_as_it_said() -> None:
     bench.locate(B, create=False, idle=8.0)
     bench.locate(C, idle=9.0)
     assert bench.left(A) == []
-    assert bench.ready(1)[0] == (1, Assign("printer", CLOCK, 9.0, Order.FIFO, 0, "printer"))
+    assert bench.ready(1)[0] == (1, Assign("printer", CLOCK, 9.0, Order.FIFO, 5, "printer"))
 
 
 def test_a_creators_wait_ends_though_its_locker_does_not_start() -> None:

@@ -10,10 +10,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from holdfast.actors.door import Session
 from holdfast.actors.incubator import Life
 from holdfast.actors.process import Effect, Finish, KillChild, StartChild, Unlisten
+from holdfast.actors.staff import LOCKER
 from holdfast.transport.messages import (
     FOREVER,
     Assign,
     End,
+    Expect,
     Gone,
     Leave,
     Located,
@@ -46,6 +48,7 @@ class IncubatorMachine(RuleBasedStateMachine):
         self.retiring: set[int] = set()
         self.ending: set[int] = set()
         self.epochs: list[int] = [0]
+        self.numbers: dict[int, bytes] = {}  # by which lockers know sessions
         self.finished = self.unlistened = False
         self.take(self.bench.opening)
 
@@ -97,6 +100,9 @@ class IncubatorMachine(RuleBasedStateMachine):
                 assert message.epoch > max(self.epochs)
                 self.epochs.append(message.epoch)
                 self.serving[number] = message
+            case Expect():
+                assert number in self.serving
+                assert self.numbers.setdefault(message.number, message.session) == message.session
             case Place():
                 assert self.serving[number].epoch == message.epoch
                 assert message.session in [session.who.session for session in self.owed]
@@ -179,29 +185,30 @@ class IncubatorMachine(RuleBasedStateMachine):
     @invariant()
     def its_tables_are_about_what_is(self) -> None:
         incubator = self.bench.incubator
-        waiting = set(incubator._requests._by_session)
+        staff, lockers, whereabouts = incubator._staff, incubator._lockers, incubator._whereabouts
+        waiting = set(whereabouts.requests._by_session)
         assert waiting == self.owed
-        assert waiting <= incubator._clients <= set(self.sessions.values())
+        assert waiting <= set(whereabouts.clients) <= set(self.sessions.values())
         living = self.starting | self.spare | set(self.serving) | self.ending
-        assert set(incubator._addresses) == living
-        assert set(incubator._pool) == self.spare or self.unlistened
+        assert set(staff.children) == living
+        assert {child.number for child in lockers.pool} == self.spare or self.unlistened
         if incubator._life is not Life.ENDING:
-            assert incubator._starting == self.starting
-            assert incubator._serves == {number: assign.resource for number, assign in self.serving.items()}
-            assert {key: entry.child for key, entry in incubator._table.items()} == {
-                key: number for number, key in incubator._serves.items()
+            assert {child.number for child in staff.children.values() if not child.pid} == self.starting
+            assert staff.starting(LOCKER) == len(self.starting)
+            assert lockers.serves == {number: assign.resource for number, assign in self.serving.items()}
+            assert {key: served.child.number for key, served in lockers.table.items()} == {
+                key: number for number, key in lockers.serves.items()
             }
-            queues = incubator._requests._queues
-            assert set(incubator._wanted) == {key for key in queues if incubator._requests.creator(key)}
-            assert not incubator._wanted or (incubator._starting and not incubator._pool)
-            assert {session for key in set(queues) - set(incubator._wanted) for session in queues[key]} <= self.parked
-        assert incubator._told_to_end <= living
+            queues = whereabouts.requests._queues
+            assert set(whereabouts.wanted) == {key for key in queues if whereabouts.requests.creator(key)}
+            assert not whereabouts.wanted or (self.starting and not lockers.pool)
+            assert {session for key in set(queues) - set(whereabouts.wanted) for session in queues[key]} <= self.parked
 
     @invariant()
     def there_is_always_a_way_on(self) -> None:
         """Who ends waits for a child, or for time."""
         if self.unlistened and not self.finished:
-            assert self.bench.incubator._addresses
+            assert self.bench.incubator._staff.children
 
 
 TestIncubator = IncubatorMachine.TestCase

@@ -6,12 +6,14 @@ from signal import SIGINT, SIGTERM
 
 import pytest
 
-from holdfast.actors.incubator import LATELY, QUIESCE, RESTART_SPAN, RESTARTS, STOP_LIMIT
+from holdfast.actors.incubator import QUIESCE, STOP_LIMIT
+from holdfast.actors.lockers import LATELY, RESTART_SPAN, RESTARTS
 from holdfast.actors.process import Finish, KillChild, StartChild, Unlisten
 from holdfast.transport.messages import (
     Assign,
     End,
     Ended,
+    Expect,
     Fault,
     Gone,
     Leave,
@@ -26,7 +28,7 @@ from holdfast.transport.messages import (
     Stopping,
 )
 from incubator_bench import CLOCK, PID, UID, A, B, Bench, C, refusals
-from people import somebody
+from people import session_id, somebody
 
 # --- retirement -------------------------------------------------------------------------------------------------------
 
@@ -55,7 +57,7 @@ def test_a_locker_that_left_goes_into_a_pool_that_is_not_full() -> None:
     number = bench.serve()
     bench.wait(LATELY)
     assert bench.said(number, Retiring(CLOCK, 0)) == [(number, Leave(CLOCK))]
-    assert bench.locate(A)[1] == (A, Located(f"locker-{number}.sock", CLOCK + 1))
+    assert (A, Located(f"locker-{number}.sock", CLOCK + 1)) in bench.locate(A)
 
 
 def test_a_locker_that_left_serves_at_once_what_waits_for_one() -> None:
@@ -65,7 +67,8 @@ def test_a_locker_that_left_serves_at_once_what_waits_for_one() -> None:
     assert bench.locate(A, "plotter") == [StartChild(2, "locker")]
     assert bench.said(number, Retiring(CLOCK, 0)) == [
         (number, Leave(CLOCK)),
-        (number, Assign("plotter", CLOCK + 1, 2.0, Order.FIFO, 0, "plotter")),
+        (number, Assign("plotter", CLOCK + 1, 2.0, Order.FIFO, 5, "plotter")),
+        (number, Expect(session_id(1), 4)),
         (A, Located("locker-1.sock", CLOCK + 1)),
     ]
 
@@ -134,13 +137,13 @@ def test_without_a_fork_server_what_is_served_is_served_on_and_nothing_new() -> 
     bench = Bench()
     number = bench.serve()
     assert bench.incubator.fork_server_died(bench.now) == [(number, Quiesce())]
-    assert bench.locate(A) == [(A, Located("locker-1.sock", CLOCK))]
+    assert bench.locate(A)[1:] == [(A, Located("locker-1.sock", CLOCK))]
     assert refusals(bench.locate(B, "plotter")) == [(B, Refusal.EXHAUSTED)]
 
 
 def test_a_child_that_breaks_the_protocol_is_our_bug() -> None:
     bench = Bench()
-    with pytest.raises(ValueError, match="locker said"):
+    with pytest.raises(ValueError, match="child said"):
         bench.said(bench.serve(), Gone())
 
 
@@ -179,9 +182,9 @@ def test_told_to_end_when_idle_it_serves_on_until_it_is() -> None:
     number = bench.serve()
     bench.ready(2)
     assert bench.stop(A) == [(A, Stopping(PID)), (number, Quiesce())]
-    assert bench.locate(B) == [(B, Located("locker-1.sock", CLOCK))]
+    assert bench.locate(B)[1:] == [(B, Located("locker-1.sock", CLOCK))]
     assert bench.locate(C, "plotter")[:2] == [
-        (2, Assign("plotter", CLOCK + 1, 2.0, Order.FIFO, 0, "plotter")),
+        (2, Assign("plotter", CLOCK + 1, 2.0, Order.FIFO, 6, "plotter")),
         (2, Quiesce()),
     ]
     bench.left(B)

@@ -13,6 +13,7 @@ import holdfast.actors.preload
 assert gc.get_freeze_count() > 0
 before = set(sys.modules)
 import holdfast.actors.locker_process, holdfast.actors.process, holdfast.actors.locker, holdfast.transport.sockets
+import holdfast.actors.registry_process
 print(sorted(set(sys.modules) - before), "click" in sys.modules)
 """
 

@@ -49,10 +49,11 @@ def test_one_process_at_a_time_has_the_right_to_a_directory(house: House) -> Non
 
 
 def test_what_a_killed_daemon_left_is_cleared_and_nothing_else(house: House) -> None:
-    for name in ("locker-1.sock", "left-behind-7", "daemon.log", "mine"):
+    left = ("locker-1.sock", "registry-3.sock", "picture-x.json", "dump-1.json~", "left-behind-7")
+    for name in (*left, "daemon.log", "dump-1.json", "mine"):
         (house.path / name).touch()
     clear_leftovers(str(house.path))
-    assert sorted(os.listdir(house.path)) == ["daemon.log", "mine"]
+    assert sorted(os.listdir(house.path)) == ["daemon.log", "dump-1.json", "mine"]
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from holdfast.transport import control
-from holdfast.transport.control import pid_behind, stop_daemon
+from holdfast.transport.control import pid_behind, stop_daemon, write_dump
 from holdfast.transport.errors import HoldfastError, Unreachable
 from holdfast.transport.settings import Settings, load
 from holdfast.transport.sockets import Router, listen_unix
@@ -85,6 +85,25 @@ def test_a_daemon_that_ends_before_it_answers_has_ended(house: House, now: bool)
     wait_line(ending.stdout, "ready")
     assert stop_daemon(load("holdfast", {"socket": path}, {}, None).settings, {}, now=now) == ending.pid
     assert not alive(ending.pid)
+
+
+def test_for_a_dump_too_there_must_be_a_daemon_that_answers(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Unreachable, match="no daemon is running at"):
+        write_dump(settings_of(house), {})
+    monkeypatch.setattr(control, "PATIENCE", 0.01)
+    path = f"{house.path}/s"
+    router = Router(path, limit=1000)
+    with pytest.raises(Unreachable, match="has not answered"):
+        write_dump(load("holdfast", {"socket": path}, {}, None).settings, {})
+    router.close()
+
+
+@pytest.mark.slow
+def test_a_daemon_that_ends_before_it_has_written_says_nothing_and_we_say_so(house: House) -> None:
+    path = f"{house.path}/s"
+    wait_line(house.popen([sys.executable, "-c", ENDS_WHEN_ASKED, path]).stdout, "ready")
+    with pytest.raises(Unreachable, match="ended before it had written"):
+        write_dump(load("holdfast", {"socket": path}, {}, None).settings, {})
 
 
 def test_a_daemon_that_ended_meanwhile_is_none(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

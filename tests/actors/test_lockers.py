@@ -1,0 +1,72 @@
+"""Which locker serves what; the rest is told by the incubator's tests, where they are told so."""
+
+from __future__ import annotations
+
+from holdfast.actors.lockers import LATELY, RESTART_SPAN, RESTARTS, Lockers
+from holdfast.actors.staff import LOCKER, Child
+from holdfast.transport.messages import Assign, Leave, Located, Order, Retiring, Stay
+from incubator_bench import CLOCK
+from raw import locate
+
+
+def locker(number: int) -> Child:
+    return Child(number, LOCKER, 0.0, 4000 + number, f"locker-{number}.sock")
+
+
+def lockers(*spare: Child) -> Lockers:
+    built = Lockers(lambda: CLOCK)
+    built.pool += spare
+    return built
+
+
+def test_the_oldest_spare_one_serves_and_is_found_by_its_resource() -> None:
+    some = lockers(locker(1), locker(2))
+    served = some.assign("/a", locate("/a/b", idle=3.0), 17, 1.0)
+    assert served.assign == Assign("/a", CLOCK, 3.0, Order.FIFO, 17, "/a/b")
+    assert served.located == Located("locker-1.sock", CLOCK)
+    assert some.table == {"/a": served}
+    assert [child.number for child in some.pool] == [2]
+
+
+def test_a_name_is_taken_out_before_its_locker_leaves_and_may_be_served_by_it_again() -> None:
+    one = locker(1)
+    some = lockers(one)
+    some.assign("a", locate("a"), 3, 1.0)
+    assert some.retiring(one, Retiring(CLOCK, CLOCK + 9), 1.0 + LATELY - 0.1) == [(1, Stay(CLOCK))]
+    assert some.retiring(one, Retiring(CLOCK, CLOCK + 9), 1.0 + LATELY) == [(1, Leave(CLOCK))]
+    assert some.table == some.serves == {}
+    assert some.assign("b", locate("b"), 4, 3.0).assign.epoch == CLOCK + 10
+
+
+def test_a_name_whose_locker_died_is_dead_and_told() -> None:
+    one = locker(1)
+    some = lockers(one)
+    served = some.assign("a", locate("a"), 3, 1.0)
+    assert some.died(one, 2.0) is served
+    assert some.table == some.serves == {}
+    assert "holdfast stop" in some.dead["a"]
+
+
+def test_spare_ones_that_keep_dying_are_not_started_for_ever() -> None:
+    some = lockers()
+    for number in range(RESTARTS):
+        assert some.may_start(float(number))
+        assert some.died(locker(number), float(number)) is None
+    assert not some.may_start(RESTART_SPAN - 0.1)
+    assert some.may_start(RESTART_SPAN)
+
+
+def test_one_that_was_told_to_end_does_not_count() -> None:
+    some = lockers()
+    for number in range(RESTARTS):
+        child = locker(number)
+        child.ending = True
+        some.died(child, 0.0)
+    assert some.may_start(0.0)
+
+
+def test_one_that_dies_is_spare_no_more() -> None:
+    one, other = locker(1), locker(2)
+    some = lockers(one, other)
+    some.died(one, 0.0)
+    assert list(some.pool) == [other]
