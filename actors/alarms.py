@@ -39,6 +39,11 @@ class Alarms(Generic[K]):
         """Do not wake ``key``; nothing happens if nobody wanted to."""
         self._at.pop(key, None)
 
+    def at(self, key: K) -> float | None:
+        """When ``key`` is to be woken; None: never."""
+        alarm = self._at.get(key)
+        return None if alarm is None else alarm[0]
+
     def wakes_at(self) -> float | None:
         """The soonest instant."""
         while self._heap and self._at.get(self._heap[0][1]) != self._heap[0][0]:

@@ -13,22 +13,25 @@ ORPHANED      the parent is gone while it is held   Acquire is refused, Release 
 ============= ===================================== ==================================================================
 
 The locker is the only timekeeper of a wait. An owner that disconnects, dies, times out or unlocks leaves the line by
-the same verb.
+the same verb. Whoever watches, or asks what would be, is no client: it takes nothing and keeps nothing alive.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from enum import Enum
 
-from ..transport.errors import InvalidName
 from ..transport.messages import (
     Acquire,
     Assign,
     Cause,
     End,
     Ended,
+    Expect,
+    Explain,
+    Explained,
     Fault,
     Gone,
     Granted,
@@ -41,18 +44,26 @@ from ..transport.messages import (
     Refused,
     Release,
     Released,
+    Report,
+    Reported,
     Retiring,
     Stay,
+    Watch,
 )
 from ..transport.names import parse
 from ..transport.wire import Message
+from .account import Account
 from .alarms import Alarms
 from .door import Session
+from .kin import kin
+from .limits import Limits
 from .log import event
 from .process import PARENT, UNEXPECTED, Effect, Finish, Unlisten
+from .reasons import BUSY, Reasons
 from .rules.kinds import resource_from_name
 from .rules.line import Line, Owner
-from .words import STOPPED, holder_in_words, wait_in_words
+from .tallies import Parting
+from .words import STOPPED
 
 GRACE = 2.0  # seconds that a parked session's place is kept
 HURRY = 0.1  # seconds of idle time once the daemon ends when idle
@@ -73,31 +84,35 @@ class Locker:
     """The specific part of a locker process.
 
     Args:
+        number: our child number.
         wall: converts monotonic to unix seconds; for timestamps only.
         note: writes down, for whoever wants to start a daemon, that this process outlives its own and why.
     """
 
-    def __init__(self, wall: Callable[[float], float], note: Callable[[str], None]) -> None:
+    def __init__(self, number: int, wall: Callable[[float], float], note: Callable[[str], None]) -> None:
         self._wall = wall
         self._note = note
         self._state = State.UNASSIGNED
         self._epoch = 0
         self._name = ""
         self._line: Line | None = None
+        self._reasons: Reasons  # while there is a line
         self._sessions: dict[Owner, Session] = {}  # those that asked and are still connected
         self._places: dict[Owner, Message] = {}  # kept for sessions that are not here yet: what they will be told
         self._graces: Alarms[Owner] = Alarms()  # the end of each place
-        self._given: dict[Owner, float] = {}  # who waits only for so many seconds
-        self._limits: Alarms[Owner] = Alarms()  # the end of each such wait
+        self._limits = Limits()  # of those who wait only for so many seconds
         self._kept: list[tuple[Session, Message]] = []  # what came while RETIRING
         self._idle = 0.0
         self._idle_at: float | None = None
+        self._account = Account(number, self._sessions, self._limits.at)
 
     # --- what clients say ------------------------------------------------------------------------------------------
 
     def handle(self, session: Session, message: Message, now: float) -> list[Effect]:
         """Serve one message of a client."""
-        if not isinstance(message, Acquire | Release):
+        if isinstance(message, Watch):
+            return self._account.watch(session, message, now)
+        if not isinstance(message, Acquire | Release | Explain):
             return [(session, UNEXPECTED)]
         if self._state is State.RETIRING:
             self._kept.append((session, message))
@@ -105,127 +120,118 @@ class Locker:
         if self._line is None or message.epoch != self._epoch:
             return [(session, Gone())]
         owner = Owner(session.who.session)
+        if isinstance(message, Explain):
+            return [(session, self._explain(self._line, owner, session, message, now))]
         self._sessions[owner] = session
         self._idle_at = None
         if isinstance(message, Release):
             return self._release(self._line, owner, message, now)
-        if self._state is State.ORPHANED:
-            return [(session, Refused(Refusal.STOPPING, LEFT_ALONE))]
         return self._acquire(self._line, owner, session, message, now)
 
     def _acquire(self, line: Line, owner: Owner, session: Session, ask: Acquire, now: float) -> list[Effect]:
         if owner in self._places:
             self._graces.cancel(owner)
+            self._account.came(owner, now)
             return [(session, self._places.pop(owner))]
         if _in_line(line, owner):
             return [(session, Fault("a second Acquire before the first has ended; nothing was done"))]
-        fault = self._meaningless(ask)
-        if fault:
-            return [(session, Refused(Refusal.INVALID, fault))]
-        return self._ask(line, owner, ask, now, inside=self._inside(session) if ask.nest else ())
+        return self._ask(line, owner, ask, now, inside=self._inside(session, ask))
 
     def _ask(self, line: Line, owner: Owner, ask: Acquire, now: float, inside: Sequence[Owner] = ()) -> list[Effect]:
+        self._account.asked(owner, ask.mode)
+        refused = self._turned_down(ask)
+        if refused is not None:
+            return self._tell([(owner, refused)], now)
         answers = line.ask(owner, ask, now, inside=inside)
         if ask.timeout > 0 and line.waiting(owner):
-            self._limit(owner, ask.timeout, now)
-        return self._tell(answers)
+            self._limits.set(owner, ask.timeout, now)
+        if ask.timeout == 0 and answers == [(owner, BUSY)]:
+            answers = [(owner, self._reasons.busy(ask, inside, now))]
+        return self._tell(answers, now)
 
-    def _meaningless(self, ask: Acquire) -> str:
-        if ask.quantity < 1:
-            return f"a quantity of {ask.quantity} has no meaning; ask for 1 or more"
-        if ask.resource != self._name:
-            try:
-                served = parse(ask.resource).locker == self._name
-            except InvalidName as error:
-                return str(error)
-            if not served:
-                return f"{ask.resource} is not served here; locate it first"
-        return ""
+    def _turned_down(self, ask: Acquire | Explain) -> Refused | None:
+        """Why a request does not even come to the line."""
+        if self._state is State.ORPHANED:
+            return Refused(Refusal.STOPPING, LEFT_ALONE)
+        return self._reasons.meaningless(ask)
 
-    def _inside(self, session: Session) -> Sequence[Owner]:
-        """The sessions that this one may claim to run inside: connected here, on the same boot of the same host, of the
-        same user. (Which of them hold, and when, is the line's business.)"""
-        who = session.who
-        found = []
-        for claimed in map(Owner, who.inside):
-            other = self._sessions.get(claimed)
-            if other is not None:
-                theirs = other.who
-                if (theirs.host, theirs.boot_id, theirs.uid) == (who.host, who.boot_id, who.uid):
-                    found.append(claimed)
-        return found
+    def _explain(self, line: Line, owner: Owner, session: Session, ask: Explain, now: float) -> Explained:
+        refused = None if _in_line(line, owner) else self._turned_down(ask)
+        if refused is not None:
+            return Explained(False, 0, refused.sentence)
+        return self._reasons.explain(owner, ask, self._inside(session, ask), now)
+
+    def _inside(self, session: Session, ask: Acquire | Explain) -> Sequence[Owner]:
+        return kin(session.who, self._sessions) if ask.nest and session.who.inside else ()
 
     def _release(self, line: Line, owner: Owner, message: Release, now: float) -> list[Effect]:
         if not _in_line(line, owner):
             return [(self._sessions[owner], Fault("released what it does not hold; nothing was done"))]
         released: list[Effect] = [(self._sessions[owner], Released())]
-        return released + self._leave(line, owner, now, rolled_back=message.rolled_back)
+        how = Parting.FAILED if message.rolled_back else Parting.RELEASED
+        return released + self._leave(line, owner, now, how)
 
     def left(self, session: Session, now: float) -> list[Effect]:
         """A session ended: what it held or waited for is given up."""
         owner = Owner(session.who.session)
+        self._account.left(session)
         self._kept = [(other, message) for other, message in self._kept if other is not session]
         if self._sessions.get(owner) is session:
             del self._sessions[owner]
         line = self._line
         if line is None:
             return []
-        effects = self._leave(line, owner, now, rolled_back=True)
+        effects = self._give_up(line, owner, now)
         self._look_idle(now)
         return effects
 
-    def _leave(self, line: Line, owner: Owner, now: float, *, rolled_back: bool) -> list[Effect]:
+    def _give_up(self, line: Line, owner: Owner, now: float) -> list[Effect]:
+        """``owner`` is not here, and not expected any more."""
+        effects = self._leave(line, owner, now, Parting.VANISHED)
+        self._account.forget(owner)
+        return effects
+
+    def _leave(self, line: Line, owner: Owner, now: float, how: Parting) -> list[Effect]:
         """Let ``owner`` leave the line, if it is in it, and keep no place for it."""
         self._places.pop(owner, None)
         self._graces.cancel(owner)
-        if not _in_line(line, owner):
+        hold = line.holder(owner)
+        if hold is not None:
+            self._account.parted(hold, how, now)
+        elif line.waiting(owner):
+            self._account.withdrawn(owner, now)
+        else:
             return []
-        self._unlimit(owner)
-        effects = self._tell(line.leave(owner, now, rolled_back=rolled_back))
+        self._limits.cancel(owner)
+        effects = self._tell(line.leave(owner, now, rolled_back=how is not Parting.RELEASED), now)
         if self._state is State.ORPHANED and not line.holds:
             effects += self._end("the last holder has left")
         return effects
 
-    def _tell(self, answers: Iterable[tuple[Owner, Granted | Queued | Refused]]) -> list[Effect]:
+    def _tell(self, answers: Iterable[tuple[Owner, Granted | Queued | Refused]], now: float) -> list[Effect]:
         effects: list[Effect] = []
         for owner, answer in answers:
-            if not isinstance(answer, Queued):
-                self._unlimit(owner)  # also of one who is refused later, as a deadlock
-            if isinstance(answer, Refused) and answer.why is Refusal.BUSY:
-                answer = Refused(Refusal.BUSY, f"{self._name} is not free: {self._held_by()}")
-            elif isinstance(answer, Refused) and answer.why is Refusal.DEADLOCK:
-                answer = Refused(Refusal.DEADLOCK, f"{self._name} {answer.sentence}")
+            if isinstance(answer, Queued):
+                self._account.queued(owner, now)
+            else:
+                self._limits.cancel(owner)  # also of one who is refused later, as a deadlock
+                if isinstance(answer, Granted):
+                    self._account.granted(owner, answer.waited, now)
+                else:
+                    self._account.refused(owner, answer.why, now)
+                    if answer.why is Refusal.DEADLOCK:
+                        answer = self._reasons.deadlock(answer)
             if owner in self._places:
                 self._places[owner] = answer
             elif owner in self._sessions:
                 effects.append((self._sessions[owner], answer))
         return effects
 
-    def _held_by(self) -> str:
-        """Who holds the resource, in words."""
-        holders = [self._sessions.get(owner) for owner in self._holders()]
-        if not holders:
-            waits = self._line is not None and self._line.waiters
-            return "others are in line before you" if waits else "it is too early for the next one"
-        told = "held by " + holder_in_words(holders[0])
-        return told if len(holders) == 1 else f"{told} and {len(holders) - 1} more"
-
-    def _holders(self) -> list[Owner]:
-        return [] if self._line is None else list(self._line.holds)
-
     # --- what time brings ------------------------------------------------------------------------------------------
-
-    def _limit(self, owner: Owner, given: float, now: float) -> None:
-        self._given[owner] = given
-        self._limits.set(owner, now + given)
-
-    def _unlimit(self, owner: Owner) -> None:
-        if self._given.pop(owner, None) is not None:
-            self._limits.cancel(owner)
 
     def wakes_at(self) -> float | None:
         """The next end of a wait, of a place, or of our idle time; the next tick of a timestamp."""
-        instants = [self._idle_at, self._graces.wakes_at(), self._limits.wakes_at()]
+        instants = [self._idle_at, self._graces.wakes_at(), self._limits.wakes_at(), self._account.wakes_at()]
         if self._line is not None:
             instants.append(self._line.wakes_at())
         return min((at for at in instants if at is not None), default=None)
@@ -235,22 +241,21 @@ class Locker:
         effects: list[Effect] = []
         line = self._line
         if line is not None:
-            while (owner := self._limits.due(now)) is not None:
-                effects += self._time_out(line, owner, now)
+            while (late := self._limits.due(now)) is not None:
+                effects += self._time_out(line, *late, now)
             while (owner := self._graces.due(now)) is not None:
-                effects += self._leave(line, owner, now, rolled_back=True)
+                effects += self._give_up(line, owner, now)
                 self._look_idle(now)
             at = line.wakes_at()
             if at is not None and at <= now:
-                effects += self._tell(line.wake(now))
+                effects += self._tell(line.wake(now), now)
         if self._idle_at is not None and self._idle_at <= now:
             effects += self._retire(now)
-        return effects
+        return effects + self._account.answers(now)
 
-    def _time_out(self, line: Line, owner: Owner, now: float) -> list[Effect]:
-        sentence = f"{self._name} was not granted within {wait_in_words(self._given[owner])}: {self._held_by()}"
-        refused = self._tell([(owner, Refused(Refusal.TIMED_OUT, sentence))])
-        return refused + self._tell(line.leave(owner, now, rolled_back=True))
+    def _time_out(self, line: Line, owner: Owner, given: float, now: float) -> list[Effect]:
+        refused = self._tell([(owner, self._reasons.timed_out(owner, given, now))], now)
+        return refused + self._tell(line.leave(owner, now, rolled_back=True), now)
 
     # --- the life of the locker ------------------------------------------------------------------------------------
 
@@ -276,7 +281,12 @@ class Locker:
                 self._state = State.SERVING
                 return self._serve_kept(now)
             case Leave() if self._state is State.RETIRING:
+                self._account.end(now)
                 return self._vacate()
+            case Expect():
+                self._account.expect(Owner(message.session), message.number, now)
+            case Report():
+                return [(PARENT, Reported(json.dumps({"state": self._state.value, **self._account.facts()})))]
             case Quiesce():
                 self._idle = HURRY
                 self._look_idle(now)
@@ -293,7 +303,9 @@ class Locker:
         self._line = Line(
             resource_from_name(parse(message.resource), wall=self._wall), order=message.order, token=message.epoch
         )
+        self._reasons = Reasons(self._name, self._line, self._sessions)
         self._state = State.SERVING
+        self._account.begin(message, self._line, now)
         self._look_idle(now)
 
     def _place(self, place: Place, now: float) -> list[Effect]:
@@ -304,10 +316,9 @@ class Locker:
             return []  # it was faster than the pipe
         ask = Acquire(place.resource, place.epoch, place.mode, place.quantity, place.timeout, False)
         self._idle_at = None
-        fault = self._meaningless(ask)
-        self._places[owner] = Refused(Refusal.INVALID, fault)
+        self._places[owner] = Queued(0)  # until it is asked
         self._graces.set(owner, now + GRACE)
-        return [] if fault else self._ask(self._line, owner, ask, now)
+        return self._ask(self._line, owner, ask, now)
 
     def _serve_kept(self, now: float) -> list[Effect]:
         kept, self._kept = self._kept, []
@@ -330,7 +341,7 @@ class Locker:
             return effects + self._end("the incubator is gone")
         self._idle_at = None
         self._state = State.ORPHANED
-        self._note(f"process {os.getpid()} still serves {self._name}, {self._held_by()}")
+        self._note(f"process {os.getpid()} still serves {self._name}, {self._reasons.held(now)}")
         event("HFD030W", resource=self._name)
         return [Unlisten(), *effects]
 
@@ -342,16 +353,20 @@ class Locker:
             for owner in waiting
             if owner not in self._places
         ]
+        for hold in filter(None, map(line.holder, self._places)):
+            self._account.parted(hold, Parting.LOST, now)
+        for owner in waiting:
+            self._account.refused(owner, Refusal.STOPPING, now)
         for owner in (*waiting, *list(self._places)):
             self._places.pop(owner, None)
             self._graces.cancel(owner)
-            self._unlimit(owner)
+            self._limits.cancel(owner)
             if _in_line(line, owner):
                 line.leave(owner, now, rolled_back=True)
         return effects
 
     def _dismiss_all(self, cause: Cause, why: Refusal, sentence: str) -> list[Effect]:
-        holders = set(self._holders())
+        holders = self._holders()
         effects: list[Effect] = []
         for owner, session in self._sessions.items():
             if owner in holders:
@@ -359,6 +374,9 @@ class Locker:
             elif self._line is not None and self._line.waiting(owner):
                 effects.append((session, Refused(why, sentence)))
         return effects
+
+    def _holders(self) -> Collection[Owner]:
+        return () if self._line is None else self._line.holds.keys()
 
     def _end(self, reason: str) -> list[Effect]:
         return [*self._vacate(), Unlisten(), (PARENT, Ended(reason)), Finish(reason)]

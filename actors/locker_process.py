@@ -1,9 +1,9 @@
 """A locker process from its start to its end: what surrounds the ``Locker``.
 
 Lockers ignore TERM and INT: systemd sends TERM to a whole group, and a ^C in a terminal where the daemon runs in the
-foreground must not take locks away. They are told to end by their parent. The descriptor of the daemon's lock on its
-directory is kept open here, so the kernel itself keeps a second daemon from starting while a locker of a dead one
-still serves.
+foreground must not take locks away. They are told to end by their parent. USR1 is for the incubator, and USR2 writes
+the Python stack to the log. The descriptor of the daemon's lock on its directory is kept open here, so the kernel
+itself keeps a second daemon from starting while a locker of a dead one still serves.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ def main(number: int, end: socket.socket, rights: tuple[int, ...], directory: st
         end: our end of the pipe to the incubator.
         rights: descriptors by which its parent is the daemon; they stay open as long as this process lives.
     """
-    for ignored in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for ignored in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(ignored, signal.SIG_IGN)
+    log.stacks_on_signal()
     name_process(COMM)
     log.configure("locker", verbose=verbose)
     address = locker_name(number)
@@ -48,7 +49,8 @@ def main(number: int, end: socket.socket, rights: tuple[int, ...], directory: st
     pipe = Pipe(end)
     router = Router(os.path.join(directory, address), limit=raise_descriptor_limit())
     pipe.send(Ready(address, os.getpid(), os.getppid()))
-    code = Process(Locker(_unix_seconds, lambda sentence: _write(note, sentence)), router, pipe=pipe).run()
+    locker = Locker(number, _unix_seconds, lambda sentence: _write(note, sentence))
+    code = Process(locker, router, pipe=pipe).run()
     if os.path.exists(note):
         os.unlink(note)
     sys.exit(code)

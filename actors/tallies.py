@@ -40,11 +40,9 @@ class Times:
         if seconds > self.longest:
             self.longest = seconds
         entry = int(seconds * 1e6).bit_length()
-        try:
-            self.counts[entry] += 1
-        except IndexError:
+        if entry >= len(self.counts):
             self._grow(entry)
-            self.counts[entry] += 1
+        self.counts[entry] += 1
 
     def fold(self, other: Times) -> None:
         """All of ``other``."""

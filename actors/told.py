@@ -21,14 +21,17 @@ def public_name(session: bytes) -> str:
     return sha256(session).hexdigest()[:16]
 
 
-def cut(text: str) -> str:
-    """``text``, or as much of its beginning as a record may carry."""
-    if len(text) * 4 <= LONGEST:
+def cut(text: str, longest: int = LONGEST) -> str:
+    """``text``, or as much of its beginning as fits into ``longest`` bytes."""
+    if len(text) * 4 <= longest:
         return text
-    text = text[:LONGEST]
-    while len(text.encode("utf-8", "surrogatepass")) > LONGEST:
-        text = text[:-1]
-    return text
+    data = text[:longest].encode("utf-8", "surrogatepass")
+    if len(data) <= longest:
+        return text[:longest]
+    end = longest
+    while data[end] & 0xC0 == 0x80:  # amid a character
+        end -= 1
+    return data[:end].decode("utf-8", "surrogatepass")
 
 
 def claim_of(

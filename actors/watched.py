@@ -20,18 +20,20 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
+from typing import TYPE_CHECKING
 
 from ..transport.messages import Changes, Watch
 from ..transport.records import Claim, Member, Record, Resource, Tally
 from .door import Session
+
+if TYPE_CHECKING:
+    from .process import Effect
 
 LIFE = 10.0  # seconds until a watcher is told, if need be nothing
 PAGE = 64  # records, and keys that are gone, in one answer
 PAGE_SIZE = 60_000  # bytes of one answer, of the 65,536 that a frame may have
 OVERHEAD = 300  # bytes of a record besides its text and its histograms
 REMEMBERED = 1024  # keys that are gone
-
-Answer = tuple[Session, Changes]
 
 
 @dataclass(slots=True)
@@ -114,7 +116,7 @@ class Watched:
         """How many watch."""
         return len(self._watchers)
 
-    def watch(self, session: Session, message: Watch, now: float) -> list[Answer]:
+    def watch(self, session: Session, message: Watch, now: float) -> list[Effect]:
         """``session`` wants to know what changed; replaces what it asked before."""
         watcher = self._watchers.setdefault(session, _Watcher())
         if message.since != watcher.since:
@@ -128,18 +130,23 @@ class Watched:
         """``session`` watches no more, if it did."""
         self._watchers.pop(session, None)
 
-    def answers(self, now: float) -> list[Answer]:
+    def answers(self, now: float) -> list[Effect]:
         """To all watchers whose time has come."""
-        return [
-            answer
-            for session, watcher in self._watchers.items()
-            if watcher.asked
-            for answer in self._answer_if_due(session, watcher, now)
-        ]
+        effects: list[Effect] = []
+        for session, watcher in self._watchers.items():
+            if watcher.asked:
+                effects += self._answer_if_due(session, watcher, now)
+        return effects
 
     def wakes_at(self) -> float | None:
         """When ``answers`` may have something to say."""
-        return min((self._due_at(watcher) for watcher in self._watchers.values() if watcher.asked), default=None)
+        soonest = None
+        for watcher in self._watchers.values():  # asked in each turn, mostly about one or nobody
+            if watcher.asked:
+                at = self._due_at(watcher)
+                if soonest is None or at < soonest:
+                    soonest = at
+        return soonest
 
     # --- how --------------------------------------------------------------------------------------------------------
 
@@ -150,7 +157,7 @@ class Watched:
             return min(watcher.rests_until, watcher.ends_at)
         return watcher.ends_at
 
-    def _answer_if_due(self, session: Session, watcher: _Watcher, now: float) -> list[Answer]:
+    def _answer_if_due(self, session: Session, watcher: _Watcher, now: float) -> list[Effect]:
         return [(session, self._answer(watcher, now))] if self._due_at(watcher) <= now else []
 
     def _answer(self, watcher: _Watcher, now: float) -> Changes:

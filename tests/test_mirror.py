@@ -16,6 +16,7 @@ WITHOUT_A_SOURCE = {
     "actors/test_incubator_histories.py": "incubator.py, in random histories",
     "actors/test_incubator_life.py": "incubator.py, its lockers' retirement, deaths and its end",
     "actors/test_locker_histories.py": "locker.py, in random histories",
+    "actors/test_locker_asked.py": "locker.py, for those who watch it or ask what would be",
     "actors/test_locker_life.py": "locker.py, its retirement and its end",
     "transport/test_protocol_page.py": "compares docs/protocol.md with messages.py",
 }

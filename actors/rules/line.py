@@ -186,6 +186,14 @@ class Line:
         """What ``owner`` holds."""
         return self._holds.get(owner)
 
+    def waiter(self, owner: Owner) -> Waiter:
+        """What ``owner`` waits for.
+
+        Raises:
+            KeyError: ``owner`` does not wait.
+        """
+        return self._waiters.all[owner]
+
     def waiting(self, owner: Owner) -> bool:
         """Does ``owner`` wait?"""
         return owner in self._waiters.all
@@ -325,9 +333,9 @@ class Line:
         owner = waiter.owner
         token = self.token = self._next_token
         self._next_token = token + 1
-        hold = self._holds[owner] = Hold(owner, waiter.ask, token, now)
+        hold = self._holds[owner] = Hold(owner, waiter.ask, token, now, now - waiter.since)
         hold.element = self._resource.take(hold, now, inside=waiter.above)
-        return owner, Granted(token, hold.element, now - waiter.since)
+        return owner, Granted(token, hold.element, hold.waited)
 
     def _deadlocked(self, waiter: Waiter) -> bool:
         """Would ``waiter`` never be granted, though everybody leaves who can?"""

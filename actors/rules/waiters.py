@@ -22,14 +22,15 @@ Place = tuple[str, ...]  # () for all types but the hierarchical one
 class Hold:
     """A grant that has not ended."""
 
-    __slots__ = ("ask", "element", "owner", "since", "token")
+    __slots__ = ("ask", "element", "owner", "since", "token", "waited")
 
-    def __init__(self, owner: Owner, ask: Acquire, token: int, since: float) -> None:
+    def __init__(self, owner: Owner, ask: Acquire, token: int, since: float, waited: float) -> None:
         self.owner = owner
         self.ask = ask
         self.element = ""  # the share handed out, if the type hands out one
         self.token = token
         self.since = since  # monotonic; when it was granted
+        self.waited = waited  # seconds, before that
 
 
 class Waiter:

@@ -24,6 +24,14 @@ def test_nobody_is_woken_where_nobody_asked() -> None:
     assert alarms.due(1e9) is None
 
 
+def test_each_alarm_can_be_asked_for() -> None:
+    alarms: Alarms[int] = Alarms()
+    alarms.set(1, 5.0)
+    assert (alarms.at(1), alarms.at(2)) == (5.0, None)
+    alarms.cancel(1)
+    assert alarms.at(1) is None
+
+
 def test_who_is_set_again_is_woken_at_the_later_word_only() -> None:
     alarms: Alarms[int] = Alarms()
     alarms.set(1, 5.0)

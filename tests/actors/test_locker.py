@@ -115,7 +115,7 @@ def test_who_would_not_wait_hears_who_holds_it() -> None:
     bench = Bench()
     bench.holder()
     [(_, refused)] = bench.ask(A, timeout=0.0)  # type: ignore[misc]
-    assert refused == Refused(Refusal.BUSY, "printer is not free: held by alice on node1, pid 4711 (make)")
+    assert refused == Refused(Refusal.BUSY, "printer is not free: held by alice on node1, pid 4711 (make), for 0 s")
 
 
 def test_who_asks_again_within_a_tick_hears_that_it_is_too_early() -> None:
@@ -183,7 +183,7 @@ def test_a_wait_ends_when_it_was_to_end_with_a_sentence() -> None:
     [(to, refused)] = bench.wait(0.2)  # type: ignore[misc]
     assert to is A
     assert refused == Refused(
-        Refusal.TIMED_OUT, "printer was not granted within 1.5 s: held by alice on node1, pid 4711 (make)"
+        Refusal.TIMED_OUT, "printer was not granted within 1.5 s: held by alice on node1, pid 4711 (make), for 1.5 s"
     )
     assert bench.release(held) == [(held, Released())]
 
@@ -220,7 +220,7 @@ def test_many_long_waits_that_ended_early_leave_nothing_behind() -> None:
     for _ in range(1000):
         bench.ask(A, timeout=604_800.0)
         bench.release(A)
-    assert len(bench.locker._limits._heap) < 100
+    assert len(bench.locker._limits._alarms._heap) < 100
     assert bench.locker.wakes_at() is None
 
 

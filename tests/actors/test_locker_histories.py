@@ -8,8 +8,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from holdfast.actors.door import Session
 from holdfast.actors.locker import State
 from holdfast.actors.process import PARENT, Effect
+from holdfast.actors.told import public_name
 from holdfast.transport.messages import (
     FOREVER,
+    Changes,
+    Expect,
     Fault,
     Gone,
     Granted,
@@ -18,9 +21,12 @@ from holdfast.transport.messages import (
     Refused,
     Released,
     Retiring,
+    Standing,
     Stay,
+    Watch,
 )
-from locker_bench import EPOCH, Bench
+from holdfast.transport.picture import Picture
+from locker_bench import EPOCH, PLACE, Bench
 from people import session_id, somebody
 
 # --- everything at once -----------------------------------------------------------------------------------------------
@@ -38,6 +44,7 @@ class LockerMachine(RuleBasedStateMachine):
         self.holding: set[Session] = set()
         self.tokens: list[int] = []
         self.parent_owes = False
+        self.watcher, self.picture = somebody(99), Picture()
         self.assign(idle)
 
     def assign(self, idle: float) -> None:
@@ -52,6 +59,10 @@ class LockerMachine(RuleBasedStateMachine):
                 assert message == Retiring(self.epoch, message.token)  # type: ignore[union-attr]
                 assert not self.holding
                 self.parent_owes = True
+                continue
+            if to is self.watcher:
+                assert isinstance(message, Changes)
+                self.picture.apply(message, self.bench.now)
                 continue
             assert isinstance(to, Session)
             assert to in self.sessions.values()
@@ -99,6 +110,47 @@ class LockerMachine(RuleBasedStateMachine):
         if name not in self.sessions and session_id(name) not in self.bench.locker._places:
             self.take(self.bench.place(name, timeout=timeout, epoch=self.epoch))
 
+    @rule(name=st.integers(1, 4))
+    def is_expected(self, name: int) -> None:
+        assert self.bench.told(Expect(session_id(name), 100 + name)) == []
+
+    def watch(self, patience: float) -> None:
+        ask = Watch(self.picture.number, patience)
+        self.take(self.bench.locker.handle(self.watcher, ask, self.bench.now))
+
+    @rule()
+    def somebody_watches(self) -> None:
+        self.watch(FOREVER)
+
+    @rule()
+    def somebody_looks(self) -> None:
+        """What is told is what there is, and everything is counted once."""
+        for _ in range(3):
+            self.watch(0.0)
+        locker, scene = self.bench.locker, self.picture.scene()
+        if locker._line is None:
+            assert (scene.resources, scene.parked) == ((), ())
+            return
+        [resource] = scene.resources
+        assert (resource.resource.number, resource.resource.epoch) == (PLACE, self.epoch)
+        holders, waiters = [view.claim for view in resource.holders], [view.claim for view in resource.waiters]
+        assert [claim.session for claim in holders] == [public_name(owner) for owner in locker._line.holds]
+        assert [claim.session for claim in waiters] == [public_name(one.owner) for one in locker._line.waiters]
+        here = {public_name(session.who.session) for session in locker._sessions.values()}
+        for claim in holders + waiters:
+            assert (claim.pid > 0) == (claim.session in here)
+            assert claim.number == 0 or public_name(session_id(claim.number - 100)) == claim.session
+            assert claim.blockers == tuple(one.session for one in holders if claim.standing is Standing.WAITS)
+        for tally in resource.tallies:
+            ended = tally.refused + tally.timed_out + tally.withdrawn
+            assert tally.requests == tally.grants + ended + len(waiters)
+            parted = tally.released + tally.failed + tally.vanished + tally.lost
+            assert tally.grants == parted + len(holders)
+
+    def teardown(self) -> None:
+        if hasattr(self, "bench"):
+            self.somebody_looks()
+
     @rule(seconds=st.floats(0, 4))
     def time_passes(self, seconds: float) -> None:
         self.take(self.bench.wait(seconds))
@@ -123,8 +175,8 @@ class LockerMachine(RuleBasedStateMachine):
         here = {session.who.session for session in self.sessions.values()}
         assert {session.who.session for session in self.asking} <= in_line | kept
         assert in_line <= here | set(locker._places)
-        assert set(locker._given) == {owner for owner in locker._limits._at}
-        assert set(locker._given) <= in_line
+        assert set(locker._limits._given) == set(locker._limits._alarms._at)
+        assert set(locker._limits._given) <= in_line
         assert set(locker._graces._at) == set(locker._places)
 
     @invariant()

@@ -56,7 +56,7 @@ def test_nothing_is_left_when_all_have_gone_in_any_order(order: list[int]) -> No
 
 def test_whoever_changes_its_group_stands_there_by_its_arrival() -> None:
     waiters, parent = Waiters(), Owner(b"p")
-    hold = Hold(parent, ask("x"), 1, 0.0)
+    hold = Hold(parent, ask("x"), 1, 0.0, 0.0)
     nested = waiter(1, (parent,))
     nested.find_ancestors({parent: hold})
     waiters.add(nested, (), "key")
