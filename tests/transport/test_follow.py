@@ -273,15 +273,22 @@ def test_a_registry_that_tells_nothing_is_given_up(place: Place, monkeypatch: py
         follower.update(None)
 
 
-def test_what_was_told_before_we_looked_is_no_silence(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silence_counts_from_what_was_told_last(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.desk()
     teller = place.teller(*BUSY)
     with place.follow() as follower:
         follower.update(None)
-        teller.coming.append(holder("b"))
-        wait_until(lambda: not teller.coming, "a change to be told")
-        monkeypatch.setattr(follow, "SILENCE", 0.0)
-        assert follower.update(None)
+        clock = [time.monotonic()]
+        monkeypatch.setattr(follow, "monotonic", lambda: clock[0])
+        for name in "bcd":
+            clock[0] += 0.9 * follow.SILENCE
+            teller.coming.append(holder(name))
+            wait_until(lambda: follower.update(0.0), "a change")
+        clock[0] += 0.9 * follow.SILENCE
+        assert not follower.update(0.0)
+        clock[0] += 0.2 * follow.SILENCE
+        with pytest.raises(Unreachable, match="told nothing"):
+            follower.update(0.0)
 
 
 def test_a_daemon_that_has_no_registry_says_why(place: Place) -> None:
