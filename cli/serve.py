@@ -11,11 +11,14 @@ import socket as sockets
 
 import click
 
-from ..transport import addresses
+from ..transport import addresses, mountpoint
+from ..transport.errors import InvalidSetting
 from ..transport.settings import load
-from .daemon import Plan
+from .daemon import MetricsPlan, Plan
 from .daemon import serve as be_daemon
 from .words import say
+
+MOST_NAMES = 100_000  # that may become labels; each is a dozen series
 
 
 @click.command()
@@ -23,12 +26,27 @@ from .words import say
 @click.option("--lifespan", metavar="DURATION", help="End after so long without clients (default: forever).")
 @click.option("-c", "config", metavar="FILE", help="Another configuration file.")
 @click.option("-v", "verbose", is_flag=True, help="Log everything.")
-def serve(socket: str | None, lifespan: str | None, config: str | None, verbose: bool) -> int:
+@click.option("--mount", metavar="DIR", help="Show the picture as files there.")
+@click.option("--metrics", metavar="ADDRESS:PORT", help="Serve metrics for Prometheus there.")
+@click.option("--metrics-resources", metavar="N", help="So many resource names at most become labels (default: 200).")
+def serve(
+    socket: str | None,
+    lifespan: str | None,
+    config: str | None,
+    verbose: bool,
+    mount: str | None,
+    metrics: str | None,
+    metrics_resources: str | None,
+) -> int:
     """Be the daemon, in the foreground.
 
     TERM ends it when it is idle, a second TERM or INT ends it now.
     """
-    given = {name: value for name, value in (("socket", socket), ("lifespan", lifespan)) if value is not None}
+    given = {
+        name: value
+        for name, value in (("socket", socket), ("lifespan", lifespan), ("mount_point", mount))
+        if value is not None
+    }
     loaded = load("holdfast", given, os.environ, config)
     for warning in loaded.warnings:
         say(warning)
@@ -41,8 +59,51 @@ def serve(socket: str | None, lifespan: str | None, config: str | None, verbose:
         lifespan=settings.lifespan if lifespan is not None else -1.0,
         pool=settings.pool,
         verbose=verbose,
+        mount=_mount(settings.mount_point),
+        metrics=_metrics(metrics, metrics_resources),
     )
     return be_daemon(plan, ready=_notify)
+
+
+def _mount(path: str | None) -> str:
+    """Where the files are to be shown.
+
+    Raises:
+        InvalidSetting: it can be seen at once that they cannot be.
+    """
+    if path is None:
+        return ""
+    found = mountpoint.place(path)
+    mountpoint.check(found)
+    return found
+
+
+def _metrics(place: str | None, names: str | None) -> MetricsPlan | None:
+    """Where metrics are to be served, and how many names they may have.
+
+    Raises:
+        InvalidSetting: that is no place, or no number.
+    """
+    if place is None:
+        if names is not None:
+            raise InvalidSetting("--metrics-resources has a meaning only with --metrics", key="metrics_resources")
+        return None
+    host, colon, port = place.rpartition(":")
+    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not (colon and host and _number(port, 65535)) or (":" in host) != place.startswith("["):
+        raise InvalidSetting(
+            f"metrics: {place!r} is not an address and a port, such as 127.0.0.1:9464 or [::1]:9464", key="metrics"
+        )
+    if names is not None and names != "0" and not _number(names, MOST_NAMES):
+        raise InvalidSetting(
+            f"metrics resources: {names!r} is not a number from 0 to {MOST_NAMES}", key="metrics_resources"
+        )
+    return MetricsPlan(host, int(port)) if names is None else MetricsPlan(host, int(port), int(names))
+
+
+def _number(text: str, most: int) -> bool:
+    """Is it a number from 1 to ``most``?"""
+    return text.isascii() and text.isdigit() and len(text) <= len(str(most)) and 1 <= int(text) <= most
 
 
 def _notify() -> None:

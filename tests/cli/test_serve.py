@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
 
 import pytest
+from click.testing import CliRunner
 
+from holdfast.cli.serve import serve as serve_command
+from holdfast.transport.errors import InvalidSetting
 from support import LIMIT, House, wait_line
 
 pytestmark = pytest.mark.slow
@@ -91,3 +95,46 @@ def test_verbose_tells_each_message_and_no_secret(house: House) -> None:
     assert house.run("run", "-r", "printer", "--", "true").returncode == 0
     assert "says Acquire(resource='printer'" in wait_line(serving.stderr, "says Acquire")
     assert "is told Granted(" in wait_line(serving.stderr, "is told Granted")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--metrics", "9464"),
+        ("--metrics", ":9464"),
+        ("--metrics", "127.0.0.1:"),
+        ("--metrics", "127.0.0.1:0"),
+        ("--metrics", "127.0.0.1:65536"),
+        ("--metrics", "127.0.0.1:http"),
+        ("--metrics", "::1:9464"),
+        ("--metrics", "[]:9464"),
+        ("--metrics", "[127.0.0.1]:9464"),
+        ("--metrics", "127.0.0.1:9464", "--metrics-resources", "-1"),
+        ("--metrics", "127.0.0.1:9464", "--metrics-resources", "many"),
+        ("--metrics-resources", "3"),
+    ],
+)
+def test_a_place_for_metrics_that_is_none_is_refused(words: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(serve_command, words)
+    assert isinstance(result.exception, InvalidSetting)
+    assert "metrics" in str(result.exception)
+
+
+def test_metrics_at_a_port_that_is_taken_are_refused_before_anybody_is_served(house: House) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = house.run("serve", "--metrics", place)
+    assert done.returncode == 99
+    assert f"metrics cannot be served at {place}: Address already in use" in done.stderr
+    assert "HFD001I" not in done.stderr
+    assert not house.processes()
+
+
+def test_metrics_without_the_library_are_refused_with_the_way_to_get_it(house: House) -> None:
+    missing = 'raise ModuleNotFoundError("there is none", name="prometheus_client")'
+    (house.path / "prometheus_client.py").write_text(missing)
+    places = os.pathsep.join([str(house.path), house.environ["PYTHONPATH"]])
+    done = house.run("serve", "--metrics", "127.0.0.1:1", environ={"PYTHONPATH": places})
+    assert done.returncode == 99
+    assert "pip install 'holdfast[metrics]'" in done.stderr
+    assert not house.processes()
