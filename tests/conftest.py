@@ -14,6 +14,7 @@ import hypothesis
 import pytest
 
 from support import House
+from terminal import Terminal
 
 hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")
@@ -32,3 +33,18 @@ def house() -> Iterator[House]:
     """A run directory with a daemon of its own; at the end of the test no process of it is left."""
     with House() as built:
         yield built
+
+
+@pytest.fixture
+def terminal(house: House) -> Iterator[type[Terminal]]:
+    """Terminals that are closed at the end of the test."""
+    opened = []
+
+    class Closed(Terminal):
+        def __init__(self, house: House, words: list[str]) -> None:
+            super().__init__(house, words)
+            opened.append(self)
+
+    yield Closed
+    for one in opened:
+        one.hang_up()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import suppress
 
 import pytest
 
-from support import LIMIT, House, wait_line
+from support import LIMIT, House
+from terminal import Terminal, shell
 
 pytestmark = pytest.mark.slow
 
@@ -21,60 +19,6 @@ print("ready", flush=True)
 while (number := signal.sigwait(heard)) != signal.SIGUSR1:
     print("heard", int(number), flush=True)
 """
-
-
-class Terminal:
-    """A terminal and the session in it; what is shown is read line by line."""
-
-    def __init__(self, house: House, words: list[str]) -> None:
-        self.keyboard, inside = os.openpty()
-        self.screen = os.fdopen(os.dup(self.keyboard), "r", errors="replace")
-        self.leader = house.popen(
-            words, stdin=inside, stdout=inside, stderr=inside, preexec_fn=lambda: os.login_tty(os.dup(inside))
-        )
-        os.close(inside)
-
-    def type(self, keys: bytes) -> None:
-        os.write(self.keyboard, keys)
-
-    def wait(self, wanted: str) -> None:
-        wait_line(self.screen, wanted)
-
-    def end(self) -> tuple[list[str], int]:
-        """The last lines, and how the session's leader ended."""
-        lines = []
-        with suppress(OSError):  # EIO: nobody has the terminal open any more
-            for line in self.screen:
-                lines.append(line.strip())
-        code = self.leader.wait(LIMIT)
-        self.hang_up()
-        return lines, code
-
-    def hang_up(self) -> None:
-        self.screen.close()
-        if self.keyboard >= 0:
-            os.close(self.keyboard)
-            self.keyboard = -1
-
-
-@pytest.fixture
-def terminal(house: House) -> Iterator[type[Terminal]]:
-    """Terminals that are closed at the end of the test."""
-    opened = []
-
-    class Closed(Terminal):
-        def __init__(self, house: House, words: list[str]) -> None:
-            super().__init__(house, words)
-            opened.append(self)
-
-    yield Closed
-    for one in opened:
-        one.hang_up()
-
-
-def shell(script: str, *words: str) -> list[str]:
-    """A shell that runs ``script``; ``"$@"`` in it are the words."""
-    return ["bash", "--norc", "-c", script, "bash", *words]
 
 
 def test_an_interrupt_from_the_keyboard_reaches_the_command_once(house: House, terminal: type[Terminal]) -> None:
