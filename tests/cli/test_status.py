@@ -334,7 +334,8 @@ def test_on_a_terminal_it_is_drawn_over_what_was_there(house: House) -> None:
     screen.type(b"\x03")
     assert screen.end() == -signal.SIGINT
     assert "Traceback" not in screen.shown
-    assert screen.shown.count("\n") == screen.shown.count("\x1b[K\r\n")
+    assert screen.shown.count("\n") == screen.shown.count("\x1b[K\r\n")  # each line ends what was there before
+    assert "\x1b[J\x1b[H" in screen.shown  # and so does each picture
     house.let_go(held)
     assert waiting.wait(LIMIT) == 0
 
