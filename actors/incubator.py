@@ -24,11 +24,9 @@ from ..transport.messages import (
     End,
     Ended,
     Explain,
-    Explained,
     Fault,
     Gone,
     Locate,
-    Located,
     Observe,
     Quiesce,
     Ready,
@@ -122,12 +120,14 @@ class Incubator:
         match message:
             case Locate() if self._life is Life.ENDING:
                 return [(session, Gone())]
+            case Explain() | Observe() if self._life is Life.ENDING:
+                return [(session, Refused(Refusal.STOPPING, STOPPED))]
             case Locate():
                 return self._settle(self._whereabouts.locate(session, message, now), now)
             case Watch():
                 return self._records.watch(session, message, now)
             case Explain():
-                return [(session, self._explain(session, message))]
+                return [(session, explain(session, message, self._lockers, self._whereabouts.requests))]
             case Observe():
                 return self._staff.observe(session, now)
             case Dump():
@@ -136,11 +136,6 @@ class Incubator:
                 return self._stop(session, message, now)
             case _:
                 return [(session, UNEXPECTED)]
-
-    def _explain(self, session: Session, ask: Explain) -> Explained | Located | Refused:
-        if self._life is Life.ENDING:
-            return Refused(Refusal.STOPPING, STOPPED)
-        return explain(session, ask, self._lockers, self._whereabouts.requests)
 
     def _dump(self, session: Session, now: float) -> list[Effect]:
         if not self._belongs_to(session):

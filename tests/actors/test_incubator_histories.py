@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from holdfast.actors.door import Session
 from holdfast.actors.incubator import Life
 from holdfast.actors.process import Effect, Finish, KillChild, StartChild, Unlisten
-from holdfast.actors.staff import LOCKER
+from holdfast.actors.staff import LOCKER, REGISTRY
 from holdfast.transport.messages import (
     FOREVER,
     Assign,
@@ -19,10 +19,12 @@ from holdfast.transport.messages import (
     Gone,
     Leave,
     Located,
+    Observe,
     Parked,
     Place,
     Refused,
     Retiring,
+    Serving,
     Stay,
     Stopping,
 )
@@ -36,12 +38,16 @@ from people import somebody
 class IncubatorMachine(RuleBasedStateMachine):
     """Clients, children and time do what they like."""
 
-    @initialize(pool=st.integers(0, 2), lifespan=st.sampled_from([FOREVER, 20.0]))
-    def build(self, pool: int, lifespan: float) -> None:
-        self.bench = Bench(pool=pool, lifespan=lifespan)
+    @initialize(
+        pool=st.integers(0, 2), lifespan=st.sampled_from([FOREVER, 20.0]), roles=st.sampled_from([(), (REGISTRY,)])
+    )
+    def build(self, pool: int, lifespan: float, roles: tuple[str, ...]) -> None:
+        self.bench = Bench(pool=pool, lifespan=lifespan, roles=roles)
         self.sessions: dict[int, Session] = {}
         self.owed: set[Session] = set()  # who has asked and is not answered
         self.parked: set[Session] = set()  # of these, who was told so
+        self.observers: set[Session] = set()  # who asked for the registry and is not answered
+        self.registry: set[int] = set()  # at most one, ready or not
         self.starting: set[int] = set()
         self.spare: set[int] = set()
         self.serving: dict[int, Assign] = {}
@@ -56,16 +62,17 @@ class IncubatorMachine(RuleBasedStateMachine):
         for effect in effects:
             assert not self.finished
             match effect:
-                case StartChild(number, "locker"):
+                case StartChild(number, role):
                     assert not self.unlistened
-                    self.starting.add(number)
+                    (self.starting if role == LOCKER else self.registry).add(number)
+                    assert len(self.registry) <= 1
                 case KillChild(number):
                     assert self.unlistened
                 case Unlisten():
                     self.unlistened = True
                 case Finish():
-                    assert not self.starting | self.spare | set(self.serving) | self.ending
-                    assert not self.owed
+                    assert not self.living()
+                    assert not self.owed | self.observers
                     self.finished = True
                 case (Session() as session, message):
                     self.hear(session, message)
@@ -74,6 +81,10 @@ class IncubatorMachine(RuleBasedStateMachine):
 
     def hear(self, session: Session, message: Message) -> None:
         if isinstance(message, Stopping):
+            return
+        if session in self.observers:
+            assert isinstance(message, Located | Refused)
+            self.observers.remove(session)
             return
         assert session in self.owed
         match message:
@@ -112,7 +123,11 @@ class IncubatorMachine(RuleBasedStateMachine):
                 self.retiring.remove(number)
                 self.epochs.append(self.serving.pop(number).epoch)
                 self.spare.add(number)
+            case Serving():
+                assert number in self.registry
+                assert bool(message.address) == (message.number in self.spare | set(self.serving) | self.ending)
             case End():
+                self.registry.discard(number)
                 self.spare.discard(number)
                 self.starting.discard(number)
                 self.serving.pop(number, None)
@@ -131,14 +146,32 @@ class IncubatorMachine(RuleBasedStateMachine):
             self.owed.add(session)
             self.take(self.bench.locate(session, resource, create=create, timeout=timeout))
 
-    @rule(name=st.integers(1, 6))
+    @rule(name=st.integers(11, 13))
+    @precondition(lambda self: not self.finished)
+    def somebody_asks_for_the_registry(self, name: int) -> None:
+        session = self.sessions.setdefault(name, somebody(name))
+        self.observers.add(session)
+        self.take(self.bench.say(session, Observe()))
+
+    @rule()
+    @precondition(lambda self: self.registry)
+    def the_registry_is_ready(self) -> None:
+        [number] = self.registry
+        if not self.bench.incubator._staff.children[number].pid:
+            self.take(self.bench.ready(number))
+            assert not self.observers
+
+    @rule(name=st.sampled_from([*range(1, 7), 11, 12, 13]))
     @precondition(lambda self: not self.finished)
     def somebody_leaves(self, name: int) -> None:
         session = self.sessions.pop(name, None)
         if session is not None:
-            self.owed.discard(session)
-            self.parked.discard(session)
+            for group in (self.owed, self.parked, self.observers):
+                group.discard(session)
             self.take(self.bench.left(session))
+
+    def living(self) -> set[int]:
+        return self.starting | self.spare | set(self.serving) | self.ending | self.registry
 
     @rule(data=st.data())
     @precondition(lambda self: self.starting)
@@ -157,10 +190,10 @@ class IncubatorMachine(RuleBasedStateMachine):
         self.take(self.bench.said(number, Retiring(epoch, epoch + 3)))
 
     @rule(data=st.data())
-    @precondition(lambda self: self.starting | self.spare | set(self.serving) | self.ending)
+    @precondition(lambda self: self.living())
     def a_child_dies(self, data: st.DataObject) -> None:
-        number = data.draw(st.sampled_from(sorted(self.starting | self.spare | set(self.serving) | self.ending)))
-        for group in (self.starting, self.spare, self.ending, self.retiring):
+        number = data.draw(st.sampled_from(sorted(self.living())))
+        for group in (self.starting, self.spare, self.ending, self.retiring, self.registry):
             group.discard(number)
         self.serving.pop(number, None)
         self.take(self.bench.died(number))
@@ -188,12 +221,15 @@ class IncubatorMachine(RuleBasedStateMachine):
         staff, lockers, whereabouts = incubator._staff, incubator._lockers, incubator._whereabouts
         waiting = set(whereabouts.requests._by_session)
         assert waiting == self.owed
-        assert waiting <= set(whereabouts.clients) <= set(self.sessions.values())
-        living = self.starting | self.spare | set(self.serving) | self.ending
-        assert set(staff.children) == living
+        assert waiting <= set(whereabouts.clients) <= set(self.sessions.values()) - self.observers
+        assert set(staff._observers) == self.observers
+        assert set(staff.children) == self.living()
         assert {child.number for child in lockers.pool} == self.spare or self.unlistened
         if incubator._life is not Life.ENDING:
-            assert {child.number for child in staff.children.values() if not child.pid} == self.starting
+            lockers_to_be = {
+                child.number for child in staff.children.values() if child.role == LOCKER and not child.pid
+            }
+            assert lockers_to_be == self.starting
             assert staff.starting(LOCKER) == len(self.starting)
             assert lockers.serves == {number: assign.resource for number, assign in self.serving.items()}
             assert {key: served.child.number for key, served in lockers.table.items()} == {

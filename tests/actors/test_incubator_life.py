@@ -18,14 +18,17 @@ from holdfast.transport.messages import (
     Gone,
     Leave,
     Located,
+    Observe,
     Order,
     Parked,
     Quiesce,
     Refusal,
     Refused,
     Retiring,
+    Serving,
     Stay,
     Stopping,
+    Watch,
 )
 from incubator_bench import CLOCK, PID, UID, A, B, Bench, C, refusals
 from people import session_id, somebody
@@ -236,6 +239,31 @@ def test_while_it_ends_newcomers_are_sent_away_and_children_have_no_say() -> Non
     assert bench.left(B) == []
     assert bench.incubator.fork_server_died(bench.now) == []
     assert bench.stop(A, now=True) == [(A, Stopping(PID))]
+
+
+def test_who_only_looks_and_the_staff_keep_no_daemon_alive() -> None:
+    bench = Bench(lifespan=5.0, roles=["registry"])
+    bench.ready(1)
+    assert bench.say(A, Observe()) == [(A, Located("registry-1.sock", 0))]
+    assert bench.say(B, Watch(0, 0.0)) != []
+    assert bench.wait(5.0) == [Unlisten(), (1, End())]
+    assert bench.died(1) == [Finish("the daemon ends")]
+
+
+def test_the_registry_is_told_to_end_last_and_whoever_waits_for_it_is_refused() -> None:
+    bench = Bench(pool=2, roles=["registry"])
+    assert bench.opening == [StartChild(1, "locker"), StartChild(2, "locker"), StartChild(3, "registry")]
+    bench.ready(1)
+    for session in (B, C):
+        assert bench.say(session, Observe()) == []
+    bench.left(C)
+    effects = bench.stop(A, now=True)
+    assert refusals(effects) == [(B, Refusal.STOPPING)]
+    assert effects[-3:] == [(2, End()), (1, End()), (3, End())]
+    assert refusals(bench.say(B, Observe())) == [(B, Refusal.STOPPING)]
+    assert bench.ready(3) == [(3, Serving(1, "locker-1.sock")), (3, End())]
+    assert bench.died(3) == bench.died(2) == []
+    assert bench.died(1) == [Finish("the daemon ends")]
 
 
 def test_only_the_daemons_user_and_root_may_stop_it() -> None:
