@@ -104,7 +104,7 @@ OPTIONS = (  # the name without dashes is the setting's, or a parameter of the c
     _int("-p", "--unicast-port", "unicast_port", help="The port at that address."),
     _text("-A", "--multicast-address", "multicast_address", metavar="IP", help="Find the daemon (not built yet)."),
     _int("-P", "--multicast-port", "multicast_port", help="The port of that group."),
-    _text("-m", "--mount-point-vfs", "mount_point", metavar="DIR", help="Show the locks as files (not built yet)."),
+    _text("-m", "--mount-point-vfs", "mount_point", metavar="DIR", help="Where a daemon started here shows the locks."),
     _text("-n", "--network-interface", "network_interface", metavar="NAME", help="The interface for IPv6."),
     _int("-D", "--discovery-attempts", "discovery_attempts", help="How often to ask for a daemon."),
     _int("-I", "--discovery-timeout", "discovery_timeout", help="Milliseconds to wait for each answer."),
@@ -248,7 +248,7 @@ def _check_socket(settings: Settings) -> None:
 
 def _check_mount_point(loaded: Loaded) -> None:
     path = loaded.settings.mount_point
-    if path is None or (os.path.isdir(path) and os.access(path, os.R_OK)):
+    if path is None or _is_mounted(path) or (os.path.isdir(path) and os.access(path, os.R_OK)):
         return
     file = _file_of(loaded, "mount_point")
     if file:
@@ -256,6 +256,14 @@ def _check_mount_point(loaded: Loaded) -> None:
         raise Told(out=out, err=("flom_config_init: ret_cod=-5",))
     why = InvalidSetting(f"{path} is not a directory that you may read")
     raise Told(err=(f"mount-point-vfs: '{path}' is an invalid value", failed("client_connect", -121, why)))
+
+
+def _is_mounted(path: str) -> bool:
+    """Are our files there, or what a dead daemon left of them? Then nobody touches the path."""
+    from ..transport import mountpoint  # costs 15 ms that only who names a mount point pays
+
+    mounted = mountpoint.find(mountpoint.place(path))
+    return mounted is not None and mounted.ours
 
 
 def _with_tls_files(loaded: Loaded) -> Settings:
@@ -296,8 +304,6 @@ def consistent(settings: Settings) -> Settings:
         )
     if networked:
         raise UsageError("locks over the network (-a, -A) are not built yet; leave them out to lock on this machine")
-    if settings.mount_point:
-        raise UsageError("the file system (-m) is not built yet; leave it out, the locks are the same without it")
     return _corrected(settings)
 
 

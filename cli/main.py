@@ -22,7 +22,8 @@ from .exits import FAILED, exit_code, exit_code_from_signal
 from .words import say
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what a full disk or a dead terminal says
-COMMANDS = ("run", "status", "why", "serve", "stop", "dump", "config")  # each: the object of that name in its module
+# Each is the object of that name in the module of that name.
+COMMANDS = ("run", "status", "why", "serve", "mount", "umount", "stop", "dump", "config")
 
 
 class Commands(click.Group):

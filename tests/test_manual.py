@@ -12,10 +12,12 @@ from holdfast.actors.log import EVENTS
 from holdfast.cli import exits
 from holdfast.cli.config import show
 from holdfast.cli.dump import dump
+from holdfast.cli.mount import mount
 from holdfast.cli.run import run
 from holdfast.cli.serve import serve
 from holdfast.cli.status import status
 from holdfast.cli.stop import stop
+from holdfast.cli.umount import umount
 from holdfast.cli.why import why
 from holdfast.transport import errors
 from holdfast.transport.settings import GROUPS, VARIABLES
@@ -43,6 +45,8 @@ def codes(page: str, heading: str) -> set[str]:
         ("`holdfast status`", status),
         ("`holdfast why`", why),
         ("`holdfast serve`", serve),
+        ("`holdfast mount`", mount),
+        ("`holdfast umount`", umount),
         ("`holdfast stop`", stop),
         ("`holdfast dump`", dump),
         ("`holdfast config show`", show),

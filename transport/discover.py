@@ -26,7 +26,7 @@ from .zmtp import Closed, Wire
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from .settings import Settings
 
@@ -129,15 +129,18 @@ def _take(file: int) -> bool:
 
 
 def _start(place: Address, settings: Settings, environ: Mapping[str, str]) -> Wire:
+    def command(pipe: int) -> list[str]:
+        return _command(place, settings, pipe)
+
     said = ""
     if identity.job(environ):
-        said = _launch(["systemd-run", "--user", "--scope", "--quiet", "--collect", "--"], place, settings, environ)
+        said = launch(command, environ, ["systemd-run", "--user", "--scope", "--quiet", "--collect", "--"])
         if not said and sys.stderr is not None:  # it may be closed
             sys.stderr.write(
                 "holdfast: the daemon is started inside this batch job and ends with it, even if other jobs still "
                 "need it (HOLDFAST_AUTOSTART=no refuses that)\n"
             )
-    said = said or _launch([], place, settings, environ)
+    said = said or launch(command, environ)
     if said != "ready":
         raise Unreachable(said or f"the daemon ended before it was ready; to see why: {_by_hand(place)}")
     wire = find(place)
@@ -150,23 +153,30 @@ def _by_hand(place: Address) -> str:
     return f"holdfast serve --socket {place.socket}"
 
 
-def _launch(prefix: list[str], place: Address, settings: Settings, environ: Mapping[str, str]) -> str:
-    """Run the daemon's program.
+def launch(command: Callable[[int], list[str]], environ: Mapping[str, str], prefix: Sequence[str] = ()) -> str:
+    """Run a program of ours in the background: the daemon, or one that follows it.
+
+    Args:
+        command: makes its command line, in which it is told the descriptor on which we want to hear one line of it.
+        prefix: a program that starts it; one that cannot be run counts as one without a word.
 
     Returns:
         What it has to say: "ready", or why not, or "" if it ended without a word.
+
+    Raises:
+        Unreachable: it cannot be run.
     """
     import subprocess  # 10 ms that only who starts a daemon pays
 
     ours, its = _pipe()
     try:
         process = subprocess.Popen(
-            [*prefix, *_command(place, settings, its)],
+            [*prefix, *command(its)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd="/",
-            env=_environment(environ),
+            env=environment(environ),
             start_new_session=True,
             pass_fds=(its,),
         )
@@ -227,13 +237,15 @@ def _command(place: Address, settings: Settings, pipe: int) -> list[str]:
     log = settings.daemon_trace_file or settings.log_file
     if log:
         words["log"] = os.path.abspath(log)
+    if settings.mount_point:
+        words["mount"] = os.path.abspath(settings.mount_point)
     if settings.daemon_trace_file:
         words |= {"verbose": "yes", "fresh": "no" if settings.append_trace_file else "yes"}
     return [sys.executable, "-P", "-m", "holdfast.cli.daemon", *(f"{key}={value}" for key, value in words.items())]
 
 
-def _environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Ours without HOLDFAST_ variables; with the way to a package that is not installed."""
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """For a program of ours: ``environ`` without HOLDFAST_ variables; the way to a package that is not installed."""
     env = {name: value for name, value in environ.items() if not name.startswith("HOLDFAST_")}
     here = os.path.dirname(os.path.abspath(sys.modules[__name__.partition(".")[0]].__path__[0]))
     installed = os.path.basename(here) in ("site-packages", "dist-packages")

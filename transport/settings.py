@@ -57,7 +57,7 @@ class Settings:
     pool: int = 2  # lockers started ahead of need
     command_lines: str = "full"  # what others see of a client's command line: full, name or none
     log_file: str | None = None
-    mount_point: str | None = None
+    mount_point: str | None = None  # where a daemon that is started shows the picture as files
 
     # the network; kept as they are given
     unicast_address: str | None = None
@@ -98,7 +98,6 @@ class Loaded:
 # --- the table: group and key of a file, setting, reader --------------------------------------------------------------
 
 NO_NETWORK = "locks over the network are not built yet; leave it out to lock on this machine"
-NO_FILE_SYSTEM = "the file system is not built yet; leave it out, the locks are the same without it"
 NO_TLS = "TLS is not offered; ZeroMQ's CURVE will take its place, and is not built yet: leave it out"
 
 GROUPS: dict[str, dict[str, tuple[str, Reader]]] = {
@@ -124,7 +123,7 @@ GROUPS: dict[str, dict[str, tuple[str, Reader]]] = {
         "Pool": ("pool", values.pool),
         "CommandLines": ("command_lines", values.one_of("full", "name", "none")),
         "LogFile": ("log_file", values.text_or_none),
-        "MountPointVFS": ("mount_point", values.not_built(values.text_or_none, NO_FILE_SYSTEM)),
+        "MountPointVFS": ("mount_point", values.place),
         "UnicastAddress": ("unicast_address", values.not_built(values.text_or_none, NO_NETWORK)),
         "UnicastPort": ("unicast_port", values.port),
         "MulticastAddress": ("multicast_address", values.not_built(values.text_or_none, NO_NETWORK)),

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from json import dumps
 
 from ..transport import mountpoint
-from ..transport.errors import Unreachable
+from ..transport.errors import HoldfastError, Unreachable
 from ..transport.follow import Follower
 from ..transport.messages import Changes, End, Ended, Report, Reported
 from ..transport.picture import Picture, Scene
@@ -119,7 +119,9 @@ class Feed:
         self._is_mounted = threading.Event()
         self._has_returned = threading.Event()
         self._returned = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._mounts = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)  # POLLPRI: something has changed
         self._poll = select.poll()
+        self._poll.register(self._mounts, select.POLLPRI)
         for descriptor in (follower.fileno(), wakeup, self._returned, *([parent.fileno()] if parent else [])):
             self._poll.register(descriptor, select.POLLIN)
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
@@ -155,10 +157,11 @@ class Feed:
             while not self._has_returned.is_set() and not self._told_to_end():
                 if self._follower.update(0):
                     self.look.last_change = time.monotonic()
-        except Unreachable as error:
+        except HoldfastError as error:
             self._replaced = True
             self._failed(str(error))
-        self._unmount()
+        finally:  # also after a fault of ours, lest there be files that nobody keeps current
+            self._unmount()
 
     def _told_to_end(self) -> bool:
         """Wait for something to do; say whether it is to end."""
@@ -166,6 +169,8 @@ class Feed:
         if self._wakeup in ready:
             self._replaced = True  # who wants the files gone unmounts them
             return True
+        if self._mounts in ready and self._is_mounted.is_set() and mountpoint.find(self._path) is None:
+            return True  # a reader may sit inside, and libfuse not notice it
         if self._parent is not None and self._parent.fileno() in ready:
             try:
                 while (message := self._parent.receive()) is not None:
@@ -185,7 +190,7 @@ class Feed:
     def _unmount(self) -> None:
         """Take the files away, and end the process if libfuse does not return."""
         self._is_mounted.wait(0.0 if self._has_returned.is_set() else START)
-        if not self._has_returned.is_set():
+        if not self._has_returned.is_set() and mountpoint.find(self._path) is not None:
             try:
                 mountpoint.unmount(self._path)
             except Unreachable as error:

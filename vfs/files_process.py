@@ -98,6 +98,7 @@ def show(
         InvalidSetting: they cannot be shown here, now or later.
         Unreachable: there is no daemon, or no picture, now.
     """
+    path = mountpoint.place(path)
     mountpoint.clear(path)
     mountpoint.check(path)
     try:
@@ -146,22 +147,24 @@ def _prepare() -> int:
 def alone(words: Sequence[str]) -> int:
     """Run as a process of its own, as ``words`` say."""
     given = dict(word.split("=", 1) for word in words)
+    if "ready" in given and os.fork():
+        os._exit(0)  # so that we are nobody's child
     settings = Settings(socket=given.get("socket"), run_dir=given.get("rundir"))
     starter = int(given.get("ready", "-1"))
 
     def answer(sentence: str) -> None:
+        """To whoever started us and waits, else to a person; nobody need hear it."""
         nonlocal starter
-        if starter >= 0:
-            with suppress(OSError):  # whoever started us is gone
+        with suppress(OSError):
+            if starter >= 0:
                 os.write(starter, f"{sentence}\n".encode(errors="surrogateescape"))
-            os.close(starter)
-            starter = -1
-        elif sentence != "ready":
-            with suppress(OSError):
+                os.close(starter)
+            elif sentence != "ready":
                 print(f"holdfast: {sentence}", file=sys.stderr)
+        starter = -1
 
     try:
-        return show(
+        show(
             settings,
             given["mount"],
             "holdfast",
@@ -173,6 +176,7 @@ def alone(words: Sequence[str]) -> int:
     except (HoldfastError, OSError) as error:
         answer(str(error))
         return LOST
+    return 0
 
 
 if __name__ == "__main__":

@@ -231,7 +231,6 @@ def test_a_negative_quantity_is_ignored_with_a_warning(flom: Run) -> None:
     [
         (["-a", "localhost"], "not built yet"),
         (["-A", "239.255.0.1"], "not built yet"),
-        (["-m", "."], "not built yet"),
         (["-p", "65536"], "'65536' is not a port"),
     ],
 )

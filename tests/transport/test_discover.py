@@ -282,10 +282,11 @@ def test_a_batch_job_without_a_user_manager_starts_it_all_the_same(
 def test_the_daemons_command_line_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("/")
     place = addresses.address("/r", None, 1)
-    settings = Settings(lifespan=1.5, comm="flom", pool=3, daemon_trace_file="trace")
+    settings = Settings(lifespan=1.5, comm="flom", pool=3, daemon_trace_file="trace", mount_point="dir/")
     assert discover._command(place, settings, 9)[1:] == [
         *("-P", "-m", "holdfast.cli.daemon", "socket=/r/local/daemon.sock", "directory=/r/local", "lifespan=1.5"),
-        *("comm=flom", "pool=3", "ready=9", "log=/trace", "verbose=yes", "fresh=yes"),
+        *("comm=flom", "pool=3", "ready=9", "log=/trace", "mount=/dir", "verbose=yes"),
+        "fresh=yes",
     ]
 
 
@@ -302,4 +303,4 @@ def test_a_package_that_is_not_installed_is_found_by_its_daemon_too(
 ) -> None:
     monkeypatch.setattr(sys.modules["holdfast"], "__path__", [package])
     monkeypatch.setattr(sys, "path", path)
-    assert discover._environment({}).get("PYTHONPATH") == added
+    assert discover.environment({}).get("PYTHONPATH") == added

@@ -143,7 +143,6 @@ def test_a_command_line_may_name_a_place_in_its_directory_but_not_an_empty_one(p
     [
         ("[Daemon]\nUnicastAddress=h", "network"),
         ("[Daemon]\nMulticastAddress=h", "network"),
-        ("[Daemon]\nMountPointVFS=/v", "file system"),
         ("[TLS]\nTlsCertificate=c", "TLS"),
         ("[TLS]\nTlsPrivateKey=k", "TLS"),
         ("[TLS]\nTlsCaCertificate=a", "TLS"),

@@ -1,0 +1,48 @@
+"""``holdfast mount``: show the picture of a daemon that runs already as files.
+
+The files are served by a process of their own (``vfs/files_process.py``), which ends, and unmounts, when that daemon
+has ended. It is started as a program, so that this command needs nothing of ``vfs/``; it returns when the files are
+there, or with a sentence.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+
+import click
+
+from ..transport import addresses, discover, mountpoint
+from ..transport.errors import Unreachable
+from ..transport.settings import Settings, load
+
+MODULE = "holdfast.vfs.files_process"
+
+
+@click.command()
+@click.argument("directory", metavar="DIR")
+@click.option("-f", "--foreground", is_flag=True, help="Do not return before the files are gone.")
+@click.option("--socket", metavar="PATH", help="The daemon's socket.")
+@click.option("-c", "config", metavar="FILE", help="Another configuration file.")
+def mount(directory: str, foreground: bool, socket: str | None, config: str | None) -> None:
+    """Show who holds what as files in DIR, an empty directory of yours.
+
+    They are gone when the daemon ends, or by: holdfast umount DIR
+    """
+    given = {} if socket is None else {"socket": socket}
+    settings = load("holdfast", given, os.environ, config).settings
+    path = mountpoint.place(directory)
+    mountpoint.check(path)
+    if foreground:
+        os.execve(sys.executable, _command(settings, path), discover.environment(os.environ))
+    said = discover.launch(lambda pipe: [*_command(settings, path), f"ready={pipe}"], os.environ)
+    if said != "ready":
+        raise Unreachable(said or f"the files ended before they were shown; to see why: holdfast mount -f {path}")
+
+
+def _command(settings: Settings, path: str) -> list[str]:
+    place = addresses.address_of(settings)
+    where: Mapping[str, str] = {"rundir": place.run_dir} if place.run_dir else {"socket": place.socket}
+    words = {**where, "mount": path}
+    return [sys.executable, "-P", "-m", MODULE, *(f"{key}={value}" for key, value in words.items())]
