@@ -16,6 +16,7 @@ import os
 import select
 import struct
 from _socket import AF_UNIX, MSG_DONTWAIT, MSG_NOSIGNAL, SO_SNDTIMEO, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET, socket
+from errno import ENOTCONN
 from functools import cache
 from math import inf
 from time import monotonic
@@ -157,12 +158,7 @@ class Wire:
             raise
 
     def _open(self, patience: float) -> None:
-        # The kernel's own limit: a non-blocking connect to a full backlog would fail at once with EAGAIN. 0: for ever.
-        self._socket.setsockopt(SOL_SOCKET, SO_SNDTIMEO, struct.pack("ll", *divmod(int(patience * 1e6) or 1, 10**6)))
-        try:
-            self._socket.connect(self.path)
-        except BlockingIOError:
-            raise Unreachable(f"what listens at {self.path} has accepted nobody for {patience:.2g} s") from None
+        self._connect(patience)
         self._socket.setblocking(False)
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
@@ -173,6 +169,28 @@ class Wire:
         while (frame := self._stream.frame()) is None:
             self._read_until(until, patience)
         first_word(frame)
+
+    def _connect(self, patience: float) -> None:
+        """Connect, however often a signal's handler comes in between.
+
+        Python takes a connect that was interrupted for one that goes on by itself. That of a UNIX socket does not: then
+        we are not connected, and begin again with what is left of the time.
+        """
+        until = monotonic() + patience
+        while True:
+            # The kernel's own limit: a non-blocking connect to a full backlog would fail at once. 0: for ever.
+            left = int(max(0.0, until - monotonic()) * 1e6) or 1
+            self._socket.setsockopt(SOL_SOCKET, SO_SNDTIMEO, struct.pack("ll", *divmod(left, 10**6)))
+            try:
+                self._socket.connect(self.path)
+                self._socket.getpeername()
+            except BlockingIOError:
+                raise Unreachable(f"what listens at {self.path} has accepted nobody for {patience:.2g} s") from None
+            except OSError as error:
+                if error.errno != ENOTCONN:
+                    raise
+            else:
+                return
 
     def _read_until(self, until: float, patience: float) -> None:
         if not self._read(max(0.0, until - monotonic())):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -245,6 +246,33 @@ def test_a_peer_that_never_reads_is_bounded(path: str, peer: Peer, monkeypatch: 
     with pytest.raises(Unreachable, match="has read nothing for 1 s"):
         peer.wires[0].send(*[bytes(60_000)] * 100)
     assert peer.wires[0].fileno() == -1
+
+
+def test_signals_do_not_end_the_wait_for_a_full_backlog(path: str) -> None:
+    def disturb_then_accept() -> None:
+        for _ in range(20):
+            signal.pthread_kill(main, signal.SIGUSR1)
+            disturbed.wait(0.002)
+        accepted.append(listener.accept()[0])
+        accepted.append(listener.accept()[0])
+        accepted[1].sendall(GREETING + READY)
+
+    main, disturbed = threading.main_thread().ident or 0, threading.Event()
+    accepted: list[socket.socket] = []
+    before = signal.signal(signal.SIGUSR1, lambda *_: None)
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
+        listener.bind(path)
+        listener.listen(0)
+        first.connect(path)
+        other = threading.Thread(target=disturb_then_accept)
+        other.start()
+        try:
+            zmtp.Wire(path).close()
+        finally:
+            other.join(LIMIT)
+            signal.signal(signal.SIGUSR1, before)
+            for one in accepted:
+                one.close()
 
 
 @pytest.mark.slow
