@@ -13,6 +13,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from itertools import chain
 from time import localtime, monotonic, strftime, time
 
@@ -151,12 +152,19 @@ def _rest(follower: Follower, until: float) -> None:
 
 
 def _told(scene: Scene, pattern: str, *, counters: bool) -> object:
-    """What is told of a scene, but for the ages of it: as long as this stays the same, nothing is told again."""
+    """What is told of a scene, but for its ages: as long as this stays the same, nothing is told again."""
     chosen = [view for view in scene.resources if shows(view, pattern)]
-    parked = [view for view in scene.parked if matches(view.claim.resource, pattern)]
-    if counters:
-        return chosen, parked, scene.members, scene.ended
-    return [(view.resource, view.holders, view.waiters) for view in chosen], parked
+    lines = [
+        (replace(view.resource, age=0.0), *map(_ageless, view.holders), *map(_ageless, view.waiters)) for view in chosen
+    ]
+    parked = [_ageless(view) for view in scene.parked if matches(view.claim.resource, pattern)]
+    if not counters:
+        return lines, parked
+    return lines, parked, [view.tallies for view in chosen], [view.member.pid for view in scene.members], scene.ended
+
+
+def _ageless(view: ClaimView) -> object:
+    return view.position, replace(view.claim, age=0.0, left=0.0)
 
 
 # --- the table --------------------------------------------------------------------------------------------------------

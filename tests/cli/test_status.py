@@ -226,6 +226,13 @@ def test_what_a_pattern_leaves_out_is_no_reason_to_tell_anything(follow: Follow)
     assert len(CliRunner().invoke(status, ["printer", "--watch", "--json", "--interval", "0"]).stdout.splitlines()) == 2
 
 
+def test_what_only_grew_older_is_not_told_again(follow: Follow) -> None:
+    older = [resource("printer", age=69.0), holder("a", age=19.0), tally(), waiter("b", age=7.0, left=3.0)]
+    for words in (["--watch"], ["--watch", "--json"]):
+        follow([resource("printer"), holder("a"), tally(), waiter("b", left=5.0)], older)
+        assert CliRunner().invoke(status, [*words, "--interval", "0"]).stdout.count("make -j4") == 1
+
+
 def test_an_interval_needs_a_watch(follow: Follow) -> None:
     follow(PRINTER)
     assert isinstance(CliRunner().invoke(status, ["--interval", "1"]).exception, UsageError)
