@@ -325,7 +325,8 @@ def test_who_watches_sees_each_change_and_at_last_the_end(house: House) -> None:
     house.let_go(held)
     assert next(line for line in lines if not resources(line).get("printer", {}).get("holders"))
     house.run("stop", "--now")
-    assert watching.communicate(timeout=LIMIT)[1] == "holdfast: the daemon has ended\n"
+    ends = ["holdfast: the daemon has ended\n", "holdfast: the daemon was stopped\n"]  # whichever connection ends first
+    assert watching.communicate(timeout=LIMIT)[1] in ends
     assert watching.returncode == 99
 
 
