@@ -243,6 +243,16 @@ def test_a_request_that_becomes_a_deadlock_while_it_waits_is_refused_in_its_mode
     assert [tally.mode for tally in only(bench).tallies] == [Mode.CR, Mode.PR, Mode.PW, Mode.EX]
 
 
+def test_an_orphan_counts_whom_it_turns_away() -> None:
+    bench = Bench("red.green")
+    held = bench.holder()
+    bench.place(2)
+    bench.ask(A)
+    bench.orphan()
+    assert counted(bench) == {"grants": 2, "refused": 1, "lost": 1}
+    assert [claim.session for claim in claims(bench)] == [name(held)]
+
+
 def test_times_are_counted_in_seconds() -> None:
     bench = Bench()
     held = bench.holder()

@@ -337,6 +337,42 @@ def test_who_asks_for_something_else_amid_the_parts_gets_it(actor: Followed) -> 
     assert changes.members[0].number == 0
 
 
+def test_who_comes_again_amid_the_parts_after_it_was_forgotten_is_told_in_its_turn(
+    actor: Followed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nobody would be told when it goes: it has no number yet."""
+    monkeypatch.setattr(watched, "PAGE", 1)
+    monkeypatch.setattr(watched, "REMEMBERED", 2)
+    for one in (1, 2, 3, 4):
+        actor.put(one)
+    *_, last = parts(actor, 0)
+    for one in (1, 2):
+        actor.take(one)
+    actor.now += 1.0
+    changes = some(actor.watch(last.number))
+    assert (changes.gone, changes.more) == (("member/1",), True)
+    for one in (3, 4):
+        actor.take(one)
+    assert some(actor.watch(0, session=B)).fresh
+    actor.put(2)
+    changes = some(actor.watch(changes.number))
+    assert (changes.gone, records(changes), changes.more) == (("member/2",), (), False)
+
+
+def test_what_came_again_and_went_again_before_it_was_told_is_gone(actor: Followed) -> None:
+    actor.put(1)
+    number = some(actor.watch(0)).number
+    actor.take(1)
+    actor.now += 1.0
+    number = some(actor.watch(number)).number
+    actor.put(1)
+    actor.take(1)
+    actor.now += 1.0
+    assert some(actor.watch(number)).gone == ("member/1",)
+    actor.now += 1.0
+    assert some(actor.watch(0)).gone == ()
+
+
 # --- everything at once -----------------------------------------------------------------------------------------------
 
 
