@@ -7,6 +7,7 @@ or its command line.
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import shutil
@@ -16,10 +17,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TypeVar
+
+from holdfast.transport.control import write_dump
+from holdfast.transport.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 20.0 * float(os.environ.get("HOLDFAST_TEST_SLOWNESS", "1"))  # seconds; only a broken test waits so long
@@ -77,6 +80,12 @@ def state_of(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return ""
+
+
+def private_kib(pid: int) -> int:
+    """Memory that would be free if process ``pid`` alone ended."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
 
 
 def wait_line(stream: IO[str] | None, wanted: str) -> str:
@@ -188,15 +197,10 @@ class House:
         return leaders[0]
 
     def lockers(self) -> set[int]:
-        """The pids of the lockers that clients are connected to."""
-        table = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()]
-        mine = f"{self.path}/"
-        connected = {
-            f"socket:[{words[6]}]"
-            for words in table
-            if len(words) > 7 and words[5] == "03" and words[7].startswith(mine) and "locker" in words[7]
-        }
-        return {pid for pid in self.processes() if connected & set(_descriptors(pid))}
+        """The pids of the lockers that have clients; who only watches is none."""
+        dump = write_dump(Settings(run_dir=str(self.run_dir)), {})
+        lockers = [actor for actor in json.loads(Path(dump).read_text())["actors"] if actor["role"] == "locker"]
+        return {locker["pid"] for locker in lockers if locker["pid"] and locker["statistics"]["sessions"]}
 
     def close(self) -> None:
         """End everything, and fail if anything did not want to."""
@@ -231,16 +235,6 @@ def _pids() -> list[int]:
 
 def _parent(pid: int) -> int:
     return int(_read(pid, "stat").rpartition(b")")[2].split()[1] or 0)
-
-
-def _descriptors(pid: int) -> list[str]:
-    folder = f"/proc/{pid}/fd"
-    found = []
-    with suppress(OSError):
-        for name in os.listdir(folder):
-            with suppress(OSError):
-                found.append(os.readlink(f"{folder}/{name}"))
-    return found
 
 
 def _read(pid: int, name: str) -> bytes:

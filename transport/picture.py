@@ -13,7 +13,7 @@ Source: docs/protocol.md, "Watching".
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
@@ -84,27 +84,33 @@ class Picture:
         self.complete = False  # there was a whole picture once
         self.age = 0.0  # seconds by which the last changes were late when they were told
         self._seen: dict[str, _Seen] = {}
-        self._coming: dict[str, _Seen] | None = None  # a picture that began afresh and is not whole yet
+        self._parts: list[tuple[Changes, float]] = []  # told, and not all of it yet; with the instant at which it came
         self._scene: Scene | None = None
 
     def apply(self, changes: Changes, now: float) -> None:
         """Take in what was told at ``now``."""
+        self.number = changes.number
+        self.age = changes.age
         if changes.fresh:
-            self._coming = {}
-        target = self._seen if self._coming is None else self._coming
+            self._parts.clear()
+        self._parts.append((changes, now))
+        if not changes.more:
+            parts, self._parts = self._parts, []
+            known = self._seen
+            if parts[0][0].fresh:
+                self._seen = {}
+            for part, at in parts:
+                self._take(part, at, known)
+            self._scene = None
+            self.complete = True
+
+    def _take(self, changes: Changes, now: float, known: Mapping[str, _Seen]) -> None:
         for told in (changes.claims, changes.resources, changes.tallies, changes.members):
             for record in told:
                 name = key(record)
-                target[name] = _Seen(record, _began(self._seen.get(name), record, now))
+                self._seen[name] = _Seen(record, _began(known.get(name), record, now))
         for name in changes.gone:
-            target.pop(name, None)
-        self.number = changes.number
-        self.age = changes.age
-        if not changes.more:
-            self._scene = None
-            if self._coming is not None:
-                self._seen, self._coming = self._coming, None
-            self.complete = True
+            self._seen.pop(name, None)
 
     def scene(self) -> Scene:
         """Everything as it was when all of it had been told; the same object as long as nothing changes."""

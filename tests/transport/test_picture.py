@@ -83,6 +83,14 @@ def test_half_a_picture_is_not_shown() -> None:
     assert [view.claim.session for view in known.scene().resources[0].holders] == ["b"]
 
 
+def test_half_a_change_is_not_shown_either() -> None:
+    known = picture(PRINTER, claim("a", Standing.HOLDS))
+    known.apply(changes(claim("b", Standing.WAITS), more=True, number=5), 101.0)
+    assert known.scene().resources[0].waiters == ()
+    known.apply(changes(claim("c", Standing.WAITS, arrival=3), number=6), 101.0)
+    assert [view.claim.session for view in known.scene().resources[0].waiters] == ["b", "c"]
+
+
 def test_the_first_picture_is_complete_when_there_is_no_more() -> None:
     made = Picture()
     made.apply(changes(PRINTER, fresh=True, more=True), 1.0)
