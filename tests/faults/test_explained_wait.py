@@ -44,9 +44,13 @@ def test_who_waits_at_a_terminal_is_told_once_and_nobody_else(house: House, term
 
 def test_a_background_job_does_not_write_into_somebody_elses_screen(house: House, terminal: type[Terminal]) -> None:
     back, front = house.hold("-r", "back"), house.hold("-r", "front")
-    script = 'set -m; "$@" -r back true & shift 0; "$@" -r front echo granted; wait; echo both'
+    script = 'set -m; "$@" -r back true & read go; "$@" -r front echo granted; wait; echo both'
     screen = terminal(house, shell(script, *house.words("run")))
-    read = [wait_line(screen.screen, "waiting for front")]
+    wait_until(lambda: "position 2" in house.run("run", "--explain", "-r", "back").stdout)
+    screen.type(b"go\n")
+    read = []
+    while "waiting for front" not in (line := screen.screen.readline()):  # and it has waited less than the other
+        read.append(line)
     house.let_go(back)
     house.let_go(front)
     lines, _ = screen.end()

@@ -476,7 +476,9 @@ def test_another_connection_may_be_asked_why_again() -> None:
     session.ended()
     session.opened(0.0)
     hears_after_sending(session, WELCOME, Parked())
+    session.to_send()
     assert session.explain()
+    assert sent(session) == [Explain("printer", 0, Mode.PW, 2, True)]
 
 
 @pytest.mark.parametrize("state", [State.GREETING, State.LOCATING, State.ASKING, State.QUEUED, State.RELEASING])
