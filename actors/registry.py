@@ -188,7 +188,9 @@ class Registry:
         Raises:
             ValueError: it said something else; then this is a mixture of versions, or a bug.
         """
-        source = self._sources[number]
+        source = self._sources.get(number)
+        if source is None:  # it ended, and we were told so, while ``Disconnect`` was on its way
+            return []
         match message:
             case Welcome():
                 source.parts.clear()

@@ -301,6 +301,7 @@ def test_what_a_locker_still_said_when_it_died_counts(daemon: Daemon) -> None:
     daemon.registry.heard(3, None, daemon.now)
     [ended] = daemon.follow().scene().ended
     assert ended.grants == 8
+    assert daemon.registry.heard(3, None, daemon.now) == []  # as when the end was met before we said Disconnect
 
 
 def test_a_connection_that_ends_takes_nothing_out_of_the_picture(daemon: Daemon) -> None:
