@@ -149,7 +149,7 @@ def test_who_waited_long_enough_is_told_once_who_has_it(house: House) -> None:
     assert ended.returncode == 98
     told = [line for line in ended.stderr.splitlines() if "held by" in line]
     assert len(told) == 1
-    assert told[0].startswith("holdfast: line was not granted within 1 s: held by ")
+    assert told[0].startswith("holdfast: line was not granted within ")  # what of the second was left in the line
     assert f"pid {holder.pid}" in told[0]
     assert ", for " in told[0]
     house.let_go(holder)
