@@ -15,7 +15,7 @@ import pytest
 from holdfast.actors.log import EVENTS, configure, event
 from support import checkout_environ
 
-ACTORS = Path(__file__).resolve().parents[2] / "actors"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -60,7 +60,8 @@ def test_the_letter_says_how_bad_it_is(caplog: pytest.LogCaptureFixture) -> None
 def test_every_event_of_the_table_is_logged_somewhere_and_no_other() -> None:
     used = {
         number
-        for path in [*ACTORS.glob("*.py"), *(ACTORS.parent / "cli").glob("*.py")]
+        for room in ("actors", "cli", "vfs")
+        for path in (ROOT / room).glob("*.py")
         if path.name != "log.py"
         for number in re.findall(r'"(HFD\d{3}[A-Z])"', path.read_text())
     }
