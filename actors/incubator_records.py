@@ -78,7 +78,7 @@ class Records:
                 standing=Standing.PARKED,
                 age=now - request.asked_at,
                 left=request.left(now),
-                arrival=number,
+                arrival=request.arrival,
             ),
             now,
         )

@@ -8,6 +8,7 @@ answered, its creator first. Pure: no socket and no clock.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 
 from ..transport.messages import Locate
 from .alarms import Alarms
@@ -20,6 +21,7 @@ class Request:
 
     session: Session
     key: str  # the resource
+    arrival: int  # its place in the order of all requests
     ask: Locate
     asked_at: float
     expires_at: float | None  # the end of its whole wait
@@ -34,6 +36,7 @@ class Requests:
     """All requests that are not answered yet."""
 
     def __init__(self) -> None:
+        self._arrivals = count(1)
         self._by_session: dict[Session, Request] = {}
         self._queues: dict[str, dict[Session, Request]] = {}  # resource -> its queue; never empty
         self._alarms: Alarms[Session] = Alarms()
@@ -46,7 +49,7 @@ class Requests:
 
     def add(self, key: str, session: Session, ask: Locate, now: float) -> Request:
         """Put ``session`` at the end of the queue for ``key``."""
-        request = Request(session, key, ask, now, now + ask.timeout if ask.timeout > 0 else None)
+        request = Request(session, key, next(self._arrivals), ask, now, now + ask.timeout if ask.timeout > 0 else None)
         self._by_session[session] = request
         self._queues.setdefault(key, {})[session] = request
         if request.expires_at is not None:

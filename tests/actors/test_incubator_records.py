@@ -72,6 +72,16 @@ def test_who_is_parked_is_told_with_its_number_and_what_is_left_of_its_wait() ->
     assert first.arrival < second.arrival
 
 
+def test_who_is_parked_again_stands_behind_who_came_meanwhile() -> None:
+    bench = Bench()
+    bench.locate(A, create=False, timeout=1.0)
+    bench.locate(B, create=False)
+    bench.wait(1.0)
+    bench.locate(A, create=False)
+    first, second = sorted(Watcher(bench).look().claims, key=lambda claim: claim.arrival)
+    assert (first.number, second.number) == (3, 2)
+
+
 def test_who_is_parked_no_longer_is_gone_whatever_the_reason() -> None:
     bench = Bench()
     watcher = Watcher(bench)
