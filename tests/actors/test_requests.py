@@ -76,3 +76,17 @@ def test_clearing_takes_out_everybody() -> None:
         requests.add("r", session, locate("r"), 0.0)
     assert requests.clear() == both
     assert len(requests) == 0
+
+
+def test_what_somebody_waits_for_is_found_and_the_parked_are_counted() -> None:
+    requests = Requests()
+    session = somebody(1)
+    assert requests.of(session) is None
+    request = requests.add("a", session, locate("a"), 1.0)
+    assert requests.of(session) is request
+    assert requests.parked == 0
+    request.parked = True
+    assert requests.parked == 1
+    later = requests.add("b", somebody(2), locate("b"), 2.0)
+    assert (request.asked_at, later.asked_at) == (1.0, 2.0)
+    assert request.arrival < later.arrival
