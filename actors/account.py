@@ -209,6 +209,10 @@ class Account:
         self._stir(now)
         return self._watched.answers(now)
 
+    def last_words(self, now: float) -> list[Effect]:
+        """To all watchers, even if they do not ask: whatever they were not told yet."""
+        return self._watched.last_words(now)
+
     def wakes_at(self) -> float | None:
         """When ``answers`` may have something to say."""
         return self._watched.wakes_at()

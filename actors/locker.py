@@ -291,7 +291,8 @@ class Locker:
                 self._idle = HURRY
                 self._look_idle(now)
             case End():
-                return self._dismiss_all(Cause.STOPPED, Refusal.STOPPING, STOPPED) + self._end("told to end")
+                effects = self._dismiss_all(Cause.STOPPED, Refusal.STOPPING, STOPPED)
+                return effects + self._account.last_words(now) + self._end("told to end")
             case _:
                 raise ValueError(f"not for a locker that is {self._state.value}: {message}")
         return []

@@ -138,6 +138,14 @@ class Watched:
                 effects += self._answer_if_due(session, watcher, now)
         return effects
 
+    def last_words(self, now: float) -> list[Effect]:
+        """To all watchers, even if they do not ask: whatever they were not told yet. For an actor that ends."""
+        effects: list[Effect] = []
+        for session, watcher in self._watchers.items():
+            while watcher.rest or self._pending or watcher.since != self.number:
+                effects.append((session, self._answer(watcher, now)))
+        return effects
+
     def wakes_at(self) -> float | None:
         """When ``answers`` may have something to say."""
         soonest = None

@@ -11,7 +11,7 @@ from holdfast.actors.account import BEACON, EXPECTED, FRONT
 from holdfast.actors.door import Session
 from holdfast.actors.locker import GRACE
 from holdfast.actors.told import public_name
-from holdfast.transport.messages import FOREVER, Expect, Leave, Mode, Order, Release
+from holdfast.transport.messages import FOREVER, End, Expect, Leave, Mode, Order, Release
 from holdfast.transport.picture import ResourceView
 from holdfast.transport.records import Claim, Resource, Tally
 from locker_bench import EPOCH, NUMBER, PLACE, A, B, Bench, C, changes_for
@@ -283,6 +283,21 @@ def test_what_a_resource_leaves_behind_is_told_when_it_has_ended() -> None:
     bench.assign(epoch=EPOCH + 1)
     assert only(bench).tallies == ()
     assert [one.requests for one in bench.look().ended] == [1]
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_locker_that_ends_tells_what_was_not_told_yet(asks: bool) -> None:
+    bench = Bench(idle=0.0)
+    [changes] = bench.watch(W)
+    if asks:
+        assert bench.watch(W, changes.number, FOREVER) == []
+    held = bench.holder()
+    bench.release(held)
+    bench.left(held)
+    assert changes_for(W, [*bench.locker.tick(bench.now), *bench.told(Leave(EPOCH))]) == []  # within the beacon
+    [changes] = changes_for(W, bench.told(End()))
+    assert changes.gone == (f"resource/{NUMBER}/{PLACE}",)
+    assert [(tally.place, tally.grants, tally.released) for tally in changes.tallies] == [(0, 1, 1)]
 
 
 # --- who watches ------------------------------------------------------------------------------------------------------

@@ -373,6 +373,22 @@ def test_what_came_again_and_went_again_before_it_was_told_is_gone(actor: Follow
     assert some(actor.watch(0)).gone == ()
 
 
+@pytest.mark.parametrize("asks", [True, False])
+def test_last_words_are_everything_that_was_not_told_yet(asks: bool, actor: Followed) -> None:
+    number = some(actor.watch(0)).number
+    some(actor.watch(0, session=B))
+    if asks:
+        assert actor.watch(number) is None
+    for one in range(150):
+        actor.put(one)
+    words = actor.log.last_words(actor.now)
+    for session in (A, B):
+        told = [changes for to, changes in words if to is session]  # type: ignore[misc]  # all are answers
+        assert sum(len(changes.members) for changes in told) == 150
+        assert [changes.more for changes in told] == [True, True, False]
+    assert actor.log.last_words(actor.now) == []
+
+
 # --- everything at once -----------------------------------------------------------------------------------------------
 
 
