@@ -43,9 +43,10 @@ class Watched:
         wait_until(seen, "another picture")
         return self.scene()
 
-    def pid(self, role: str) -> int:
-        [member] = [view.member for view in self.scene().members if view.member.role == role]
-        return member.pid
+    def registry(self) -> int:
+        """Its pid."""
+        [pid] = registries(self.scene())
+        return pid
 
 
 @pytest.fixture
@@ -63,6 +64,11 @@ def claims(scene: Scene) -> set[tuple[int, str, str, int, int]]:
         for one in scene.resources
         for view in (*one.holders, *one.waiters)
     }
+
+
+def registries(scene: Scene) -> list[int]:
+    """The pids of those whom the picture shows."""
+    return [view.member.pid for view in scene.members if view.member.role == "registry"]
 
 
 def test_who_comes_late_sees_everything_and_then_what_changes(daemon: Watched) -> None:
@@ -88,15 +94,10 @@ def test_another_registry_shows_the_same_with_the_same_numbers(daemon: Watched) 
             assert waiter.hear() == Queued(1)
         before = daemon.until(lambda scene: len(claims(scene)) == 6)
         assert 0 not in {number for number, *_ in claims(before)}
-        killed = daemon.pid("registry")
+        killed = daemon.registry()
         os.kill(killed, signal.SIGKILL)
         wait_dead(killed)
-        after = daemon.until(
-            lambda scene: (
-                claims(scene) == claims(before)
-                and [view.member.pid for view in scene.members if view.member.role == "registry"] not in ([], [killed])
-            )
-        )
+        after = daemon.until(lambda scene: claims(scene) == claims(before) and registries(scene) not in ([], [killed]))
         for old, new in zip(before.resources, after.resources, strict=True):
             assert new.resource.number == old.resource.number
             assert abs(new.since_at - old.since_at) < 1.0
@@ -107,15 +108,13 @@ def test_the_picture_is_never_empty_while_the_registry_is_away(daemon: Watched) 
     raw, _, _ = holder(daemon.socket, "printer")
     with raw:
         before = daemon.until(lambda scene: len(claims(scene)) == 1)
-        killed = daemon.pid("registry")
+        killed = daemon.registry()
         os.kill(killed, signal.SIGKILL)
 
         def still_there_and_new() -> bool:
             daemon.follower.update(0.001)
             assert claims(daemon.scene()) == claims(before)
-            return {view.member.pid for view in daemon.scene().members if view.member.role == "registry"} > {
-                killed
-            } or (daemon.pid("registry") != killed)
+            return registries(daemon.scene()) not in ([], [killed])
 
         wait_until(still_there_and_new, "the next registry")
 
@@ -173,7 +172,7 @@ def test_after_a_crowd_has_come_and_gone_nothing_is_left_but_the_counters(daemon
         if len(inside) > 100:
             inside.pop(0).leave()
         if number == 150:
-            os.kill(daemon.pid("registry"), signal.SIGKILL)
+            os.kill(daemon.registry(), signal.SIGKILL)
     seen = daemon.until(lambda scene: len(claims(scene)) == len(inside))
     assert len(seen.resources) == 20
     assert len({number for number, *_ in claims(seen)} - {0}) == len(inside)
