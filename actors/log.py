@@ -13,6 +13,8 @@ import os
 import sys
 from signal import SIGUSR2
 
+from ..transport.phrases import visible
+
 EVENTS = {
     "HFD001I": "the daemon listens",
     "HFD002I": "the daemon ends",
@@ -41,7 +43,8 @@ _LEVELS = {"I": logging.INFO, "W": logging.WARNING, "E": logging.ERROR}
 
 def event(number: str, *, exc_info: bool = False, **facts: object) -> None:
     """Log one event of the table above with what belongs to it."""
-    told = "  ".join((f"{number} {EVENTS[number]}", *(f"{name}={value}" for name, value in facts.items())))
+    belongs = (f"{name}={visible(str(value))}" for name, value in facts.items())
+    told = "  ".join((f"{number} {EVENTS[number]}", *belongs))
     logging.getLogger("holdfast").log(_LEVELS[number[-1]], told, exc_info=exc_info)
 
 

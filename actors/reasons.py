@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from ..transport.errors import InvalidName
 from ..transport.messages import Acquire, Explain, Explained, Hello, Refusal, Refused
 from ..transport.names import parse
+from ..transport.phrases import limit, span
 from .door import Session
 from .rules.line import Line, Owner, Verdict
-from .words import age_in_words, person_in_words, sentence, wait_in_words
+from .words import person_in_words, sentence
 
 BUSY = Refused(Refusal.BUSY, "")  # as the line says it
 
@@ -53,9 +54,7 @@ class Reasons:
     def timed_out(self, owner: Owner, given: float, now: float) -> Refused:
         """``owner`` has waited for as many seconds as it would."""
         why = self._why(self._line.explain_owner(owner, now), now)
-        return Refused(
-            Refusal.TIMED_OUT, sentence(f"{self._name} was not granted within {wait_in_words(given)}: {why}")
-        )
+        return Refused(Refusal.TIMED_OUT, sentence(f"{self._name} was not granted within {limit(given)}: {why}"))
 
     def deadlock(self, refused: Refused) -> Refused:
         """What the line says, about this resource."""
@@ -65,7 +64,7 @@ class Reasons:
         """What would become of ``ask``; what has become of the request of ``owner``, if it is in line."""
         hold = self._line.holder(owner)
         if hold is not None:
-            return Explained(True, 0, f"{self._name} is yours, for {age_in_words(now - hold.since)}")
+            return Explained(True, 0, f"{self._name} is yours, for {span(now - hold.since)}")
         if self._line.waiting(owner):
             verdict = self._line.explain_owner(owner, now)
         else:
@@ -86,13 +85,13 @@ class Reasons:
         reasons = [self._held(verdict.blockers, now)] if verdict.blockers else []
         if verdict.ahead:
             first = self._line.waiter(verdict.ahead[0])
-            waits = f"who waits for {age_in_words(now - first.since)}"
+            waits = f"who waits for {span(now - first.since)}"
             reasons.append(f"behind {self._person(first.owner)}, {waits}{_more(verdict.ahead)}")
         return "; ".join(reasons) or "it is too early for the next one"
 
     def _held(self, owners: Sequence[Owner], now: float) -> str:
         first = self._line.holds[owners[0]]
-        return f"held by {self._person(first.owner)}, for {age_in_words(now - first.since)}{_more(owners)}"
+        return f"held by {self._person(first.owner)}, for {span(now - first.since)}{_more(owners)}"
 
     def _person(self, owner: Owner) -> str:
         session = self._sessions.get(owner)

@@ -175,7 +175,7 @@ class Staff:
         late = [session for session, until in self._observers.items() if until <= now]
         for session in late:
             del self._observers[session]
-        return [(session, _no_registry(f"has not become ready in {PATIENCE:g} s")) for session in late]
+        return [(session, _no_registry(f"has not become ready in {PATIENCE:g}s")) for session in late]
 
 
 def _no_registry(what: str) -> Refused:

@@ -6,6 +6,7 @@ by the same words, so that a viewer cannot see the seam.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 
 from ..transport.messages import FOREVER, Acquire, Hello, Locate, Standing
@@ -34,6 +35,15 @@ def cut(text: str, longest: int = LONGEST) -> str:
     return data[:end].decode("utf-8", "surrogatepass")
 
 
+def curtailed(who: Hello) -> Hello:
+    """``who``, with none of its texts longer than ``LONGEST``."""
+    if max(map(len, (who.host, who.user, who.command, who.job, who.reason))) * 4 <= LONGEST:
+        return who
+    return replace(
+        who, host=cut(who.host), user=cut(who.user), command=cut(who.command), job=cut(who.job), reason=cut(who.reason)
+    )
+
+
 def claim_of(
     who: Hello | None,
     ask: Acquire | Locate,
@@ -58,7 +68,7 @@ def claim_of(
         session: its public name.
     """
     known = who is not None
-    who = who or ON_ITS_WAY
+    who = curtailed(who or ON_ITS_WAY)
     return Claim(
         actor=actor,
         place=place,
@@ -77,11 +87,11 @@ def claim_of(
         blockers=blockers,
         inside=tuple(map(public_name, who.inside)),
         peer=LOCAL if known else "",
-        host=cut(who.host),
+        host=who.host,
         pid=who.pid,
         uid=who.uid,
-        user=cut(who.user),
-        command=cut(who.command),
-        job=cut(who.job),
-        reason=cut(who.reason),
+        user=who.user,
+        command=who.command,
+        job=who.job,
+        reason=who.reason,
     )

@@ -16,13 +16,14 @@ from itertools import count
 
 from ..transport.errors import InvalidName
 from ..transport.messages import Expect, Fault, Locate, Parked, Place, Quiesce, Refusal, Refused
+from ..transport.phrases import limit
 from .door import Session
 from .foretell import meaning
 from .incubator_records import Records
 from .lockers import Lockers, Served
 from .process import Effect
 from .requests import Request, Requests
-from .words import wait_in_words
+from .words import sentence
 
 
 class Whereabouts:
@@ -144,8 +145,8 @@ class Whereabouts:
         """Refuse those who have waited as long as they said."""
         effects: list[Effect] = []
         while (request := self.requests.due(now)) is not None:
-            sentence = f"{request.ask.resource} was not created within {wait_in_words(request.ask.timeout)}"
-            effects.append((request.session, Refused(Refusal.TIMED_OUT, sentence)))
+            told = f"{request.ask.resource} was not created within {limit(request.ask.timeout)}"
+            effects.append((request.session, Refused(Refusal.TIMED_OUT, sentence(told))))
             effects += self._withdraw(request.session, now)
         return effects
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 
-import click
-
 from ..transport import asked
 from ..transport.addresses import address_of
 from ..transport.errors import NoSuchResource, Unreachable
 from ..transport.inquiry import Finding, inquire
+from ..transport.phrases import visible
 from ..transport.settings import Settings
 from .exits import CONFLICT
+from .words import show
 
 
 def tell_whether_free(settings: Settings) -> int:
@@ -36,7 +36,7 @@ def tell_whether_free(settings: Settings) -> int:
         order=settings.order,
     )
     granted, sentence = verdict(settings, inquire(settings, os.environ, ask))
-    click.echo(sentence)
+    show(visible(sentence))
     if granted:
         return 0
     return CONFLICT if settings.conflict_exit_code is None else settings.conflict_exit_code

@@ -27,6 +27,7 @@ from ..transport.client import Lock
 from ..transport.control import stop_daemon
 from ..transport.errors import HoldfastError, InvalidSetting
 from ..transport.settings import Settings
+from ..transport.stderr import say
 from ..transport.wire import Message
 from .child import NotRunnable, die_by
 from .exits import COMMAND_MISSING, FAILED, exit_code
@@ -34,7 +35,6 @@ from .flom_options import configured, consistent, number_from_text, options, par
 from .flom_texts import SIGNALS, VERSION, Told, complain, dump, failed, refused, signal_list, tell, warn
 from .main import guarded, invoke
 from .run import Manner, hold, lock_from_settings
-from .words import say
 
 MACHINE_IDS = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 NOT_OFFERED = 1  # what FLoM's debug features end with when they fail

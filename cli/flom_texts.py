@@ -17,6 +17,7 @@ import click
 
 from ..transport.errors import Busy, HoldfastError, Impossible, NoSuchResource, TimedOut
 from ..transport.names import RESERVED
+from ..transport.phrases import visible
 from ..transport.settings import GROUPS, Settings
 from .exits import FAILED
 
@@ -139,4 +140,4 @@ def refused(error: HoldfastError, timeout: float | None) -> str:
 
 def failed(function: str, number: int, why: HoldfastError) -> str:
     """A failure as FLoM tells it: where, its number, and in brackets the reason, which is in our words."""
-    return f"flom_{function}: ret_cod={number} ({why})"
+    return f"flom_{function}: ret_cod={number} ({visible(str(why))})"

@@ -17,9 +17,9 @@ from typing import NoReturn
 import click
 
 from ..transport.errors import HoldfastError
+from ..transport.stderr import say
 from .child import die_by
 from .exits import FAILED, exit_code, exit_code_from_signal
-from .words import say
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what a full disk or a dead terminal says
 # Each is the object of that name in the module of that name.
@@ -100,7 +100,8 @@ def guarded(story: Callable[[], int], program: str = "holdfast") -> int:
             return FAILED
         import traceback
 
-        say(f"internal error, please report it: {error!r}\n{traceback.format_exc().rstrip()}", program=program)
+        told = traceback.format_exc().splitlines()
+        say(f"internal error, please report it: {error!r}", *told, program=program)
         return FAILED
 
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 
 from ..transport.enums import Order
 from ..transport.names import Kind
+from ..transport.phrases import DECIDED_BY_MODES
 from ..transport.picture import ClaimView, ResourceView, Scene
 from ..transport.records import Claim
-from ..transport.report import DECIDED_BY_MODES
 
 MOST_LINKS = 32  # followed at one question; a chain that long is no answer any more
 

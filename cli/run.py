@@ -22,10 +22,10 @@ from ..transport.client import Lock
 from ..transport.errors import Busy, HoldfastError, LockLost, TimedOut, UsageError
 from ..transport.messages import Located, Parked, Queued
 from ..transport.settings import Loaded, Settings, load
+from ..transport.stderr import say
 from ..transport.wire import Message
 from .child import Child, NotRunnable, Signals, die_by, environment, inherited, start
 from .exits import COMMAND_MISSING, FAILED
-from .words import say
 
 ENDS_THE_WAIT = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 ASKS_WHY = tuple(getattr(signal, name) for name in ("SIGINFO", "SIGUSR1") if hasattr(signal, name))
@@ -281,4 +281,4 @@ def _tell_message(message: Message) -> None:
 
 def _tell_granted(lock: Lock) -> None:
     element = f", element {lock.element}" if lock.element else ""
-    say(f"granted{element}, token {lock.token}, after {lock.waited:.3f} s")
+    say(f"granted{element}, token {lock.token}, after {lock.waited:.3f}s")

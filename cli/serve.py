@@ -14,9 +14,9 @@ import click
 from ..transport import addresses, mountpoint
 from ..transport.errors import InvalidSetting
 from ..transport.settings import load
+from ..transport.stderr import say
 from .daemon import MetricsPlan, Plan
 from .daemon import serve as be_daemon
-from .words import say
 
 MOST_NAMES = 100_000  # that may become labels; each is a dozen series
 

@@ -22,15 +22,16 @@ import click
 from ..transport.errors import UsageError
 from ..transport.follow import Follower
 from ..transport.names import Kind
-from ..transport.phrases import share, span, visible
+from ..transport.phrases import DECIDED_BY_MODES, share, span, visible
 from ..transport.picture import ClaimView, ResourceView, Scene
 from ..transport.records import Claim
-from ..transport.report import DECIDED_BY_MODES, as_json, document, matches, shows, summary
+from ..transport.report import as_json, document, matches, shows, summary
 from ..transport.settings import load
+from ..transport.stderr import say
 from ..transport.values import duration
 from .stopped import is_stopped
 from .table import BOLD, GREEN, RED, YELLOW, Cell, Column, table
-from .words import say, show
+from .words import show
 
 TICK = 1.0  # seconds after which ages on a screen are told anew
 INTERVAL = 0.2  # seconds between two pictures, at least

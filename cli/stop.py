@@ -8,7 +8,7 @@ import click
 
 from ..transport.control import stop_daemon
 from ..transport.settings import load
-from .words import say
+from ..transport.stderr import say
 
 
 @click.command()

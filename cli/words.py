@@ -1,22 +1,8 @@
-"""What we say to the person: on stderr, one line a sentence, with our name before it; and what was asked for.
-
-Standard output belongs to the command and to asked-for output. A stderr that is closed or full changes nothing: what
-runs is worth more than what we have to say about it.
-"""
+"""What was asked for, on standard output; what we say besides goes elsewhere (``transport/stderr.py``)."""
 
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
-
-
-def say(sentence: str, *, program: str = "holdfast") -> None:
-    """Write ``program: sentence`` on stderr, if there is anybody to read it."""
-    if sys.stderr is None:  # closed when we started
-        return
-    with suppress(OSError):
-        sys.stderr.write(f"{program}: {sentence}\n")
-        sys.stderr.flush()
 
 
 def show(text: str, end: str = "\n") -> None:

@@ -44,7 +44,7 @@ def stop_daemon(settings: Settings, environ: Mapping[str, str], *, now: bool) ->
         try:
             answered = _stop(wire, environ, now=now)
             if (now or not answered) and not select.select([process], [], [], END)[0]:
-                raise Unreachable(f"the daemon (process {pid}) was told to end and has not in {END:g} s")
+                raise Unreachable(f"the daemon (process {pid}) was told to end and has not in {END:g}s")
         finally:
             os.close(process)
     finally:
@@ -117,7 +117,7 @@ def _not_a_daemon() -> Unreachable:
 def _hear(wire: Wire) -> Message:
     frame = wire.receive(PATIENCE)
     if frame is None:
-        raise Unreachable(f"the daemon at {wire.path} has not answered for {PATIENCE:g} s")
+        raise Unreachable(f"the daemon at {wire.path} has not answered for {PATIENCE:g}s")
     message = decode(frame)
     if isinstance(message, Fault | Mismatch):
         raise HoldfastError(message.sentence)

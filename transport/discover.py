@@ -22,6 +22,7 @@ from time import monotonic, sleep
 from . import addresses, identity
 from .addresses import Address
 from .errors import Unreachable
+from .stderr import say
 from .zmtp import Closed, Wire
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
@@ -113,7 +114,7 @@ def _start_or_wait(place: Address, settings: Settings, environ: Mapping[str, str
                 return _start(place, settings, environ)
             if monotonic() > until:
                 raise Unreachable(
-                    f"somebody has been starting the daemon at {place.socket} for {patience:.2g} s in vain"
+                    f"somebody has been starting the daemon at {place.socket} for {patience:.2g}s in vain"
                 )
             sleep(AGAIN)
     finally:
@@ -135,10 +136,10 @@ def _start(place: Address, settings: Settings, environ: Mapping[str, str]) -> Wi
     said = ""
     if identity.job(environ):
         said = launch(command, environ, ["systemd-run", "--user", "--scope", "--quiet", "--collect", "--"])
-        if not said and sys.stderr is not None:  # it may be closed
-            sys.stderr.write(
-                "holdfast: the daemon is started inside this batch job and ends with it, even if other jobs still "
-                "need it (HOLDFAST_AUTOSTART=no refuses that)\n"
+        if not said:
+            say(
+                "the daemon is started inside this batch job and ends with it, even if other jobs still need it "
+                "(HOLDFAST_AUTOSTART=no refuses that)"
             )
     said = said or launch(command, environ)
     if said != "ready":
@@ -216,7 +217,7 @@ def _hear(pipe: int) -> str:
     line = b""
     while not line.endswith(b"\n"):
         if not poller.poll(max(0.0, until - monotonic()) * 1000):
-            return f"the daemon has not become ready in {START:.0f} s"
+            return f"the daemon has not become ready in {START:.0f}s"
         more = os.read(pipe, 4096)
         if not more:
             break

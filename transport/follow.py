@@ -97,9 +97,9 @@ class Follower:
     def _check_patience(self, now: float) -> None:
         told = f"{self._place.directory}/daemon.log, unless it logs elsewhere, may say why"
         if self._registry is None and now - self._lost_at >= PATIENCE:
-            raise Unreachable(f"the daemon's registry has not been there for {PATIENCE:g} s; {told}")
+            raise Unreachable(f"the daemon's registry has not been there for {PATIENCE:g}s; {told}")
         if self._registry is not None and now - self._heard_at >= SILENCE:
-            raise Unreachable(f"the daemon's registry has told nothing for {SILENCE:g} s; {told}")
+            raise Unreachable(f"the daemon's registry has told nothing for {SILENCE:g}s; {told}")
 
     # --- the daemon ---------------------------------------------------------------------------------------------------
 
@@ -139,7 +139,7 @@ class Follower:
         wire.send(encode(identity.hello(os.urandom(ID_SIZE), self._environ, nest=False)))
         frame = wire.receive(patience)
         if frame is None:
-            raise Unreachable(f"what listens at {wire.path} has not answered for {patience:g} s")
+            raise Unreachable(f"what listens at {wire.path} has not answered for {patience:g}s")
         message = decode(frame)
         if not isinstance(message, Welcome):
             raise Unreachable(message.sentence if isinstance(message, Mismatch | Fault) else f"it said {message}")

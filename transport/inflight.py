@@ -18,6 +18,7 @@ from typing import IO
 from .errors import UsageError
 from .locks import all_locks
 from .messages import Mode
+from .phrases import visible
 from .session import Session, State
 
 OVER = frozenset({State.AWAY, State.ATTACHED, State.RELEASING})
@@ -72,12 +73,12 @@ def _verb(entry: InFlight) -> str:
 def _in_words(entry: InFlight) -> str:
     mode = "" if entry.mode is Mode.EX else entry.mode.name
     units = f"{entry.quantity} units" if entry.quantity > 1 else ""
-    more = ", ".join(filter(None, (mode, units, entry.element)))
-    return f'"{entry.resource}"' + (f" ({more})" if more else "")
+    more = ", ".join(filter(None, (mode, units, visible(entry.element))))
+    return f'"{visible(entry.resource)}"' + (f" ({more})" if more else "")
 
 
 def _span(seconds: float) -> str:
-    """``1h2m34.00s``, ``1m34.00s``, ``47.26s``."""
+    """``1h2m34.00s``, ``1m34.00s``, ``47.26s``: finer than elsewhere, because two such lists are compared."""
     hundredths = round(seconds * 100)
     minutes, hundredths = divmod(hundredths, 6000)
     hours, minutes = divmod(minutes, 60)

@@ -83,7 +83,7 @@ def _question(wire: Wire, who: Hello, ask: Locate, epoch: int) -> Message:
 def _hear(wire: Wire) -> Message:
     frame = wire.receive(PATIENCE)
     if frame is None:
-        raise Unreachable(f"what listens at {wire.path} has not answered for {PATIENCE:g} s")
+        raise Unreachable(f"what listens at {wire.path} has not answered for {PATIENCE:g}s")
     return decode(frame)
 
 

@@ -1,4 +1,4 @@
-"""How a person is told of an age, a number, a session: the same words wherever the picture is shown.
+"""How a person is told of a duration, a number, a session: the same words wherever somebody reads them.
 
 The rule: what a client said of itself (its command, its reason, its user) never reaches a terminal as it is. Whatever
 is not to be seen (control characters, changes of direction, halves of characters) is written as Python would:
@@ -9,11 +9,34 @@ Pure: time comes in as an argument.
 
 from __future__ import annotations
 
-from .messages import Mode
-from .names import Kind
-from .records import Claim
+from .enums import Mode
+from .names import Kind, parse
+
+TYPE_CHECKING = False  # importing it costs 2 ms, and whoever waits loads us; checkers know the name
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Person(Protocol):
+        """A session as it is told: ``Hello`` of itself, ``Claim`` of others. ``pid`` is 0 while it is on its way."""
+
+        @property
+        def pid(self) -> int: ...
+        @property
+        def uid(self) -> int: ...
+        @property
+        def user(self) -> str: ...
+        @property
+        def host(self) -> str: ...
+        @property
+        def command(self) -> str: ...
+        @property
+        def job(self) -> str: ...
+        @property
+        def reason(self) -> str: ...
+
 
 MINUTE, HOUR, DAY = 60, 3600, 86400  # seconds
+DECIDED_BY_MODES = (Kind.SIMPLE, Kind.HIERARCHICAL)  # these have no capacity; the others do not look at the mode
 
 
 def visible(text: str) -> str:
@@ -41,6 +64,11 @@ def span(seconds: float) -> str:
     return f"{whole // DAY}d{whole % DAY // HOUR:02}h"
 
 
+def limit(seconds: float) -> str:
+    """A time limit as it was said, in seconds (``1.5s``, ``90s``): on its way a few milliseconds of it were spent."""
+    return f"{round(seconds, 2) or seconds:g}s"
+
+
 def counted(number: int, noun: str, nouns: str = "") -> str:
     """``1 process``, ``2 processes``; the plural is the noun and an s if not said."""
     return f"{number} {noun if number == 1 else nouns or noun + 's'}"
@@ -50,21 +78,27 @@ def share(kind: Kind, mode: Mode, quantity: int, element: str = "") -> str:
     """What of a resource is held or wanted: a mode, units, or an element; "" if there is nothing to say."""
     if kind is Kind.NUMERIC:
         return counted(quantity, "unit")
-    if kind in (Kind.SIMPLE, Kind.HIERARCHICAL):
+    if kind in DECIDED_BY_MODES:
         return mode.name
     return visible(element)
 
 
-def person(claim: Claim) -> str:
+def wanted(resource: str, mode: Mode, quantity: int) -> str:
+    """What is asked for: ``printer (EX)``, ``licence[5] (2 units)``, ``gpu0.gpu1``."""
+    told = share(parse(resource).kind, mode, quantity)
+    return visible(resource) + (f" ({told})" if told else "")
+
+
+def person(who: Person) -> str:
     """A session in few words: ``alice on node1, pid 4711``."""
-    if not claim.pid:
+    if not who.pid:
         return "a session that is on its way"
-    return f"{visible(claim.user) or claim.uid} on {visible(claim.host)}, pid {claim.pid}"
+    return f"{visible(who.user) or who.uid} on {visible(who.host)}, pid {who.pid}"
 
 
-def person_at_work(claim: Claim) -> str:
+def person_at_work(who: Person) -> str:
     """A session with what it does: ``alice on node1, pid 4711 (make -j4), job 17, 'nightly'``."""
-    command = f" ({visible(claim.command)})" if claim.command else ""
-    job = f", job {visible(claim.job)}" if claim.job else ""
-    reason = f", '{visible(claim.reason)}'" if claim.reason else ""
-    return f"{person(claim)}{command}{job}{reason}"
+    command = f" ({visible(who.command)})" if who.command else ""
+    job = f", job {visible(who.job)}" if who.job else ""
+    reason = f", '{visible(who.reason)}'" if who.reason else ""
+    return f"{person(who)}{command}{job}{reason}"

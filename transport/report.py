@@ -18,8 +18,7 @@ from math import isfinite
 from time import gmtime, strftime
 
 from .enums import Standing
-from .names import Kind
-from .phrases import counted, person, span, visible
+from .phrases import DECIDED_BY_MODES, counted, person, span, visible
 from .picture import ClaimView, MemberView, ResourceView, Scene, with_ongoing
 from .records import Tally
 
@@ -27,7 +26,6 @@ Json = dict[str, object]
 
 VERSION = 1  # of the document: another one when an old reader would misunderstand
 OUTCOMES = ("requests", "grants", "refused", "timed_out", "withdrawn", "released", "failed", "vanished", "lost")
-DECIDED_BY_MODES = (Kind.SIMPLE, Kind.HIERARCHICAL)  # these have no capacity
 
 
 def document(scene: Scene, now: float, wall: float, *, pattern: str = "") -> Json:

@@ -19,9 +19,10 @@ import sys
 from contextlib import suppress
 from time import monotonic
 
-from .messages import Explained, Fault, Mode
-from .names import Kind, parse
+from .messages import Explained, Fault
+from .phrases import span, wanted
 from .session import WAITS
+from .stderr import say
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 AFTER = 2.0  # seconds until a wait is explained to whoever looks at a terminal
 ANSWER = 1.0  # seconds for the daemon to say why; also what must be left of a wait that is worth explaining
-MODAL = (Kind.SIMPLE, Kind.HIERARCHICAL)  # the kinds that look at the mode
 
 
 class Waiting:
@@ -119,33 +119,15 @@ class Waiting:
 
 
 def explanation(session: Session, why: Explained, now: float) -> str:
-    """A wait in one sentence: ``waiting for printer (EX) for 2 s, position 2: held by …``."""
+    """A wait in one sentence: ``waiting for printer (EX) for 2.0s, position 2: held by …``."""
     position = f", position {why.position}" if why.position else ""
     return f"{wait_in_words(session, now)}{position}: {why.sentence}"
 
 
 def wait_in_words(session: Session, now: float) -> str:
-    """``waiting for 2 of licence[5] for 1 min 12 s``."""
-    wanted = wanted_in_words(session.ask.resource, session.ask.mode, session.ask.quantity)
-    return f"waiting for {wanted} for {span_in_words(now - session.asked_at)}"
-
-
-def wanted_in_words(resource: str, mode: Mode, quantity: int) -> str:
-    """What is asked for: ``printer (EX)``, ``2 of licence[5]``, ``gpu0.gpu1``."""
-    kind = parse(resource).kind
-    if kind is Kind.NUMERIC:
-        return f"{quantity} of {resource}"
-    return f"{resource} ({mode.name})" if kind in MODAL else resource
-
-
-def span_in_words(seconds: float) -> str:
-    """A duration in the two largest units that matter: ``2 s``, ``1 min 12 s``, ``3 h 5 min``, ``2 d 4 h``."""
-    whole = int(seconds)
-    for unit, name, smaller, smaller_name in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
-        if whole >= unit:
-            rest = whole % unit // smaller
-            return f"{whole // unit} {name}" + (f" {rest} {smaller_name}" if rest else "")
-    return f"{whole} s"
+    """``waiting for licence[5] (2 units) for 1m12s``."""
+    ask = session.ask
+    return f"waiting for {wanted(ask.resource, ask.mode, ask.quantity)} for {span(now - session.asked_at)}"
 
 
 def looks_on() -> bool:
@@ -154,10 +136,3 @@ def looks_on() -> bool:
         descriptor = sys.stderr.fileno()
         return os.isatty(descriptor) and os.tcgetpgrp(descriptor) == os.getpgrp()
     return False
-
-
-def say(sentence: str) -> None:
-    """One line on standard error, if there is one."""
-    with suppress(AttributeError, OSError, ValueError):
-        sys.stderr.write(f"holdfast: {sentence}\n")
-        sys.stderr.flush()

@@ -185,7 +185,7 @@ class Wire:
                 self._socket.connect(self.path)
                 self._socket.getpeername()
             except BlockingIOError:
-                raise Unreachable(f"what listens at {self.path} has accepted nobody for {patience:.2g} s") from None
+                raise Unreachable(f"what listens at {self.path} has accepted nobody for {patience:.2g}s") from None
             except OSError as error:
                 if error.errno != ENOTCONN:
                     raise
@@ -194,7 +194,7 @@ class Wire:
 
     def _read_until(self, until: float, patience: float) -> None:
         if not self._read(max(0.0, until - monotonic())):
-            raise Unreachable(f"what listens at {self.path} has not greeted us for {patience:.2g} s")
+            raise Unreachable(f"what listens at {self.path} has not greeted us for {patience:.2g}s")
 
     def fileno(self) -> int:
         """The connection's descriptor: readable when something has come, or when it has ended."""
@@ -278,7 +278,7 @@ class Wire:
         poll = select.poll()
         poll.register(self._socket, select.POLLOUT)
         if not poll.poll(max(0.0, until - monotonic()) * 1000):
-            raise Unreachable(f"what listens at {self.path} has read nothing for {PATIENCE} s")
+            raise Unreachable(f"what listens at {self.path} has read nothing for {PATIENCE:g}s")
 
 
 _open_wires: WeakSet[Wire] = WeakSet()

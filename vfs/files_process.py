@@ -31,6 +31,7 @@ from ..transport.follow import Follower
 from ..transport.messages import Ended, Ready
 from ..transport.pipe import Pipe
 from ..transport.settings import Settings
+from ..transport.stderr import say
 from .feed import Feed
 
 COMM = "holdfast-files"  # as ps and pgrep show it; at most 15 characters
@@ -160,7 +161,7 @@ def alone(words: Sequence[str]) -> int:
                 os.write(starter, f"{sentence}\n".encode(errors="surrogateescape"))
                 os.close(starter)
             elif sentence != "ready":
-                print(f"holdfast: {sentence}", file=sys.stderr)
+                say(sentence)
         starter = -1
 
     try:

@@ -115,7 +115,7 @@ def test_who_would_not_wait_hears_who_holds_it() -> None:
     bench = Bench()
     bench.holder()
     [(_, refused)] = bench.ask(A, timeout=0.0)  # type: ignore[misc]
-    assert refused == Refused(Refusal.BUSY, "printer is not free: held by alice on node1, pid 4711 (make), for 0 s")
+    assert refused == Refused(Refusal.BUSY, "printer is not free: held by alice on node1, pid 4711 (make), for 0.0s")
 
 
 def test_who_asks_again_within_a_tick_hears_that_it_is_too_early() -> None:
@@ -183,7 +183,7 @@ def test_a_wait_ends_when_it_was_to_end_with_a_sentence() -> None:
     [(to, refused)] = bench.wait(0.2)  # type: ignore[misc]
     assert to is A
     assert refused == Refused(
-        Refusal.TIMED_OUT, "printer was not granted within 1.5 s: held by alice on node1, pid 4711 (make), for 1.5 s"
+        Refusal.TIMED_OUT, "printer was not granted within 1.5s: held by alice on node1, pid 4711 (make), for 1.5s"
     )
     assert bench.release(held) == [(held, Released())]
 

@@ -30,7 +30,7 @@ from locker_bench import EPOCH, A, B, Bench, changes_for, kinds
 from people import somebody
 
 W = somebody(998)
-WHY = "held by alice on node1, pid 4711 (make), for 0 s"
+WHY = "held by alice on node1, pid 4711 (make), for 0.0s"
 
 
 def retiring() -> Bench:

@@ -31,9 +31,9 @@ def test_an_event_is_one_line_with_its_id_its_sentence_and_its_facts(
     logger: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure("daemon")
-    event("HFD001I", socket="/s", pid=7)
+    event("HFD001I", socket="/s\x1b\n", pid=7)
     said = capsys.readouterr().err
-    assert said.endswith(f" daemon[{os.getpid()}] HFD001I the daemon listens  socket=/s  pid=7\n")
+    assert said.endswith(f" daemon[{os.getpid()}] HFD001I the daemon listens  socket=/s\\x1b\\n  pid=7\n")
     assert said.count("\n") == 1
 
 

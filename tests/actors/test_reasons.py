@@ -43,14 +43,14 @@ class Scene:
 def test_the_holder_is_named_and_since_when() -> None:
     scene = Scene()
     scene.asks(ALICE, now=10.0)
-    assert scene.busy(now=75.0) == "simple is not free: held by alice on node1, pid 4711 (make), for 1 min 5 s"
+    assert scene.busy(now=75.0) == "simple is not free: held by alice on node1, pid 4711 (make), for 1m05s"
 
 
 def test_the_oldest_holder_is_named_and_the_others_are_counted() -> None:
     scene = Scene()
     for owner in (BOB, ALICE, CAROL):
         scene.asks(owner, Mode.PR, now=10.0)
-    assert scene.busy(now=10.0) == "simple is not free: held by bob on node1, pid 4711 (make), for 0 s, and 2 more"
+    assert scene.busy(now=10.0) == "simple is not free: held by bob on node1, pid 4711 (make), for 0.0s, and 2 more"
 
 
 def test_holders_that_are_not_in_the_way_are_not_counted() -> None:
@@ -58,7 +58,7 @@ def test_holders_that_are_not_in_the_way_are_not_counted() -> None:
     scene.asks(ALICE, Mode.NL, now=10.0)
     scene.asks(BOB, Mode.CR, now=10.0)
     scene.asks(CAROL, Mode.PR, now=11.0)
-    assert scene.busy(Mode.PW, now=14.0) == "simple is not free: held by carol on node1, pid 4711 (make), for 3 s"
+    assert scene.busy(Mode.PW, now=14.0) == "simple is not free: held by carol on node1, pid 4711 (make), for 3.0s"
 
 
 def test_the_hold_that_it_is_made_inside_is_not_counted() -> None:
@@ -74,9 +74,9 @@ def test_who_stands_behind_somebody_hears_behind_whom() -> None:
     scene.asks(ALICE, Mode.PR, now=10.0)
     scene.asks(BOB, now=20.0)
     scene.asks(CAROL, now=21.0)
-    behind = "behind bob on node1, pid 4711 (make), who waits for 5 s, and 1 more"
+    behind = "behind bob on node1, pid 4711 (make), who waits for 5.0s, and 1 more"
     assert scene.busy(Mode.PR, now=25.0) == f"simple is not free: {behind}"
-    assert scene.busy(now=25.0) == f"simple is not free: held by alice on node1, pid 4711 (make), for 15 s; {behind}"
+    assert scene.busy(now=25.0) == f"simple is not free: held by alice on node1, pid 4711 (make), for 15s; {behind}"
 
 
 def test_who_waits_hears_its_position_and_why() -> None:
@@ -85,14 +85,14 @@ def test_who_waits_hears_its_position_and_why() -> None:
         scene.asks(owner, now=10.0 + now)
     told = scene.explain(CAROL, now=15.0)
     assert (told.granted, told.position) == (False, 2)
-    assert told.sentence.startswith("held by alice on node1, pid 4711 (make), for 5 s; behind bob")
-    assert scene.reasons.timed_out(CAROL, 3.0, 15.0).sentence == f"simple was not granted within 3 s: {told.sentence}"
+    assert told.sentence.startswith("held by alice on node1, pid 4711 (make), for 5.0s; behind bob")
+    assert scene.reasons.timed_out(CAROL, 3.0, 15.0).sentence == f"simple was not granted within 3s: {told.sentence}"
 
 
 def test_who_holds_hears_that_it_does() -> None:
     scene = Scene()
     scene.asks(ALICE, now=10.0)
-    assert scene.explain(ALICE, now=12.0) == Explained(True, 0, "simple is yours, for 2 s")
+    assert scene.explain(ALICE, now=12.0) == Explained(True, 0, "simple is yours, for 2.0s")
 
 
 def test_who_could_have_it_hears_that_it_is_free() -> None:
@@ -154,4 +154,4 @@ def test_a_holder_that_is_on_its_way_has_no_name() -> None:
     scene = Scene()
     scene.asks(ALICE, now=10.0)
     del scene.sessions[ALICE]
-    assert scene.busy(now=11.0) == "simple is not free: held by a session that is on its way here, for 1 s"
+    assert scene.busy(now=11.0) == "simple is not free: held by a session that is on its way, for 1.0s"

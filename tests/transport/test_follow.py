@@ -261,7 +261,7 @@ def test_a_registry_that_does_not_come_back_is_given_up(place: Place, monkeypatc
     with place.follow() as follower:
         follower.update(None)
         teller.end()
-        with pytest.raises(Unreachable, match=r"registry has not been there for 0\.2 s.*daemon\.log"):
+        with pytest.raises(Unreachable, match=r"registry has not been there for 0\.2s.*daemon\.log"):
             follower.update(None)
 
 
@@ -269,7 +269,7 @@ def test_a_registry_that_tells_nothing_is_given_up(place: Place, monkeypatch: py
     monkeypatch.setattr(follow, "SILENCE", 0.2)
     place.desk()
     place.teller(*BUSY).mute = True
-    with place.follow() as follower, pytest.raises(Unreachable, match=r"told nothing for 0\.2 s.*daemon\.log"):
+    with place.follow() as follower, pytest.raises(Unreachable, match=r"told nothing for 0\.2s.*daemon\.log"):
         follower.update(None)
 
 

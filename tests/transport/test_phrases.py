@@ -1,6 +1,8 @@
-"""How a person is told of an age, a number, a session."""
+"""How a person is told of a duration, a number, a session."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,7 +10,8 @@ from hypothesis import strategies as st
 
 from holdfast.transport.enums import Mode
 from holdfast.transport.names import Kind
-from holdfast.transport.phrases import counted, person, person_at_work, share, span, visible
+from holdfast.transport.phrases import counted, limit, person, person_at_work, share, span, visible, wanted
+from people import hello
 from scenes import holder
 
 
@@ -21,6 +24,14 @@ from scenes import holder
 )
 def test_a_duration_is_told_in_its_two_greatest_units(seconds: float, told: str) -> None:
     assert span(seconds) == told
+
+
+@pytest.mark.parametrize(
+    ("wait", "said"),
+    [(0.998043, "1s"), (0.1987, "0.2s"), (1.5, "1.5s"), (0.0009, "0.0009s"), (89.997, "90s"), (0.0, "0s")],
+)
+def test_a_time_limit_is_told_as_it_was_said(wait: float, said: str) -> None:
+    assert limit(wait) == said
 
 
 @pytest.mark.parametrize(
@@ -61,8 +72,23 @@ def test_a_share_is_told_as_its_resource_counts(kind: Kind, told: str) -> None:
     assert share(kind, Mode.PW, 3, "red") == told
 
 
+@pytest.mark.parametrize(
+    ("resource", "quantity", "told"),
+    [
+        ("printer", 1, "printer (PR)"),
+        ("/disk/h\x1bme", 1, "/disk/h\\x1bme (PR)"),
+        ("licence[5]", 2, "licence[5] (2 units)"),
+        ("gpu0.gpu1", 1, "gpu0.gpu1"),
+        ("_s_ticket[3]", 1, "_s_ticket[3]"),
+    ],
+)
+def test_what_is_asked_for_is_told_as_its_kind_is(resource: str, quantity: int, told: str) -> None:
+    assert wanted(resource, Mode.PR, quantity) == told
+
+
 def test_a_session_is_told_with_what_it_does() -> None:
     assert person_at_work(holder("a")) == "alice on node1, pid 4711 (make -j4)"
     busy = holder("a", job="17", reason="it's\nlate", user="")
     assert person_at_work(busy) == "1000 on node1, pid 4711 (make -j4), job 17, 'it's\\nlate'"
+    assert person_at_work(replace(hello(1), job="17")) == "alice on node1, pid 4711 (make), job 17"  # as its own word
     assert person(holder("a", host="", pid=0)) == "a session that is on its way"

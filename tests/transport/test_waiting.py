@@ -32,18 +32,18 @@ from holdfast.transport.messages import (
     Welcome,
 )
 from holdfast.transport.session import Session
-from holdfast.transport.waiting import explanation, looks_on, span_in_words, wanted_in_words
+from holdfast.transport.waiting import explanation, looks_on
 from holdfast.transport.wire import Message
 from scripted_house import LIMIT, NONCE, House
 
-WHY = Explained(False, 2, "held by anna on node1, pid 4711 (make -j4), for 12 s")
-TOLD = "holdfast: waiting for x (EX) for a while, position 2: held by anna on node1, pid 4711 (make -j4), for 12 s\n"
+WHY = Explained(False, 2, "held by anna on node1, pid 4711 (make -j4), for 12s")
+TOLD = "holdfast: waiting for x (EX) for a while, position 2: held by anna on node1, pid 4711 (make -j4), for 12s\n"
 
 
 @pytest.fixture
 def house(monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     monkeypatch.setattr(waiting, "ANSWER", LIMIT)
-    monkeypatch.setattr(waiting, "span_in_words", lambda seconds: "a while")
+    monkeypatch.setattr(waiting, "span", lambda seconds: "a while")
     with tempfile.TemporaryDirectory(prefix="hf-") as run_dir:
         house = House(Path(run_dir))
         house.answers[Acquire] = [Queued(2)]
@@ -276,44 +276,12 @@ def test_a_signal_rings_wherever_it_comes(
         os.close(outer)
 
 
-@pytest.mark.parametrize(
-    ("resource", "quantity", "words"),
-    [
-        ("printer", 1, "printer (PR)"),
-        ("/disk/home", 1, "/disk/home (PR)"),
-        ("licence[5]", 2, "2 of licence[5]"),
-        ("gpu0.gpu1", 1, "gpu0.gpu1"),
-        ("_s_ticket[3]", 1, "_s_ticket[3]"),
-    ],
-)
-def test_what_is_asked_for_is_told_as_its_kind_is(resource: str, quantity: int, words: str) -> None:
-    assert wanted_in_words(resource, Mode.PR, quantity) == words
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0.4, "0 s"),
-        (2.003, "2 s"),
-        (59.99, "59 s"),
-        (60, "1 min"),
-        (94.2, "1 min 34 s"),
-        (3600, "1 h"),
-        (3659, "1 h"),
-        (3900, "1 h 5 min"),
-        (187_200, "2 d 4 h"),
-    ],
-)
-def test_a_duration_is_told_in_its_two_largest_units(seconds: float, words: str) -> None:
-    assert span_in_words(seconds) == words
-
-
 def test_a_position_that_there_is_not_is_not_told() -> None:
     ask = Locate("x[4]", Mode.EX, 3, FOREVER, True, True, 2.0, Order.FIFO)
     session = Session(Hello(0, bytes(16), "", "", 1, 1, 0, "", "", "", "", ()), ask)
     session.acquire(None, 100.0)
     told = explanation(session, Explained(False, 0, "it is too early for the next one"), 165.0)
-    assert told == "waiting for 3 of x[4] for 1 min 5 s: it is too early for the next one"
+    assert told == "waiting for x[4] (3 units) for 1m05s: it is too early for the next one"
 
 
 def test_a_standard_error_that_is_closed_or_no_file_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -321,6 +289,4 @@ def test_a_standard_error_that_is_closed_or_no_file_is_no_terminal(monkeypatch: 
         for stream in (None, object(), file):
             monkeypatch.setattr("sys.stderr", stream)
             assert not looks_on()
-            waiting.say("to nobody")
     assert not looks_on()
-    waiting.say("to nobody")

@@ -230,10 +230,10 @@ def test_silence_is_bounded(path: str, peer: Peer, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(zmtp, "PATIENCE", 1)
     peer.open(path, GREETING[:20])
     assert isinstance(peer.errors[0], Unreachable)
-    assert f"{path} has not greeted us for 1 s" in str(peer.errors[0])
+    assert f"{path} has not greeted us for 1s" in str(peer.errors[0])
 
 
-@pytest.mark.parametrize(("patience", "said"), [(0.0, "0 s"), (0.01, "0.01 s"), (-1.0, "0 s")])
+@pytest.mark.parametrize(("patience", "said"), [(0.0, "0s"), (0.01, "0.01s"), (-1.0, "0s")])
 def test_who_is_less_patient_waits_less(path: str, peer: Peer, patience: float, said: str) -> None:
     peer.open(path, patience=patience)
     assert f"{path} has not greeted us for {said}" in str(peer.errors[0])
@@ -243,7 +243,7 @@ def test_who_is_less_patient_waits_less(path: str, peer: Peer, patience: float, 
 def test_a_peer_that_never_reads_is_bounded(path: str, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     peer.open(path, GREETING, READY)
     monkeypatch.setattr(zmtp, "PATIENCE", 1)
-    with pytest.raises(Unreachable, match="has read nothing for 1 s"):
+    with pytest.raises(Unreachable, match="has read nothing for 1s"):
         peer.wires[0].send(*[bytes(60_000)] * 100)
     assert peer.wires[0].fileno() == -1
 
@@ -282,9 +282,9 @@ def test_a_full_backlog_is_bounded(path: str, monkeypatch: pytest.MonkeyPatch) -
         listener.bind(path)
         listener.listen(0)
         first.connect(path)
-        with pytest.raises(Unreachable, match="accepted nobody for 1 s"):
+        with pytest.raises(Unreachable, match="accepted nobody for 1s"):
             zmtp.Wire(path)
-        with pytest.raises(Unreachable, match="accepted nobody for 0 s"):
+        with pytest.raises(Unreachable, match="accepted nobody for 0s"):
             zmtp.Wire(path, 0.0)
 
 
