@@ -12,15 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from floms_tree import floms
 from holdfast.transport import mountpoint
 from support import House, wait_until
 
 FLOM = [sys.executable, "-m", "holdfast.cli.flom"]
-
-OURS = {
-    *("pid", "user", "host", "command", "job", "since", "wait", "token", "element", "reason"),
-    *("mode", "capacity", "in_use", "order", "statistics", "refused", "summary", "all.json"),
-}
 
 
 def _missing() -> str:
@@ -72,7 +68,7 @@ def read(path: Path) -> str:
 def listed(path: Path) -> list[str]:
     """What FLoM's ``find`` shows below ``path``: without our own additions."""
     found = subprocess.run(["find", path], check=True, capture_output=True, text=True).stdout.splitlines()
-    return [line.removeprefix(str(path)) for line in found if line.rpartition("/")[2] not in OURS]
+    return floms([line.removeprefix(str(path)) or "/" for line in found])
 
 
 def server_of(path: Path) -> int:

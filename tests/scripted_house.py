@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -28,11 +29,15 @@ NONCE = bytes(range(16))
 
 
 class House(threading.Thread):
-    """An incubator and a locker. ``answers`` says what follows what; ``heard`` is all that was said to them."""
+    """An incubator and a locker. ``answers`` says what follows what; ``heard`` is all that was said to them.
 
-    def __init__(self, run_dir: Path) -> None:
+    Leaving it ends them, and nothing is left.
+    """
+
+    def __init__(self) -> None:
         super().__init__(daemon=True)
-        self.settings = Settings(run_dir=str(run_dir), lifespan=0)
+        self._run_dir = tempfile.TemporaryDirectory(prefix="hf-")
+        self.settings = Settings(run_dir=self._run_dir.name, lifespan=0)
         self.heard: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self.answers: dict[type, list[Message] | Callable[[], list[Message]]] = {
             Hello: [Welcome(NONCE, 0, 1)],
@@ -46,12 +51,18 @@ class House(threading.Thread):
         self._bell, self._ring = self._context.socket(zmq.PAIR), self._context.socket(zmq.PAIR)
         self._bell.bind("inproc://bell")
         self._ring.connect("inproc://bell")
-        self._directory = run_dir / "local"
+        self._directory = Path(self._run_dir.name) / "local"
         self._directory.mkdir(mode=0o700)
         self._incubator = self._listen("daemon.sock")
         self._locker = self._listen("locker-1.sock")
         self._last = b""  # who spoke last to the locker
         self.start()
+
+    def __enter__(self) -> House:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _listen(self, name: str) -> zmq.Socket[bytes]:
         router = zmq.Context().socket(zmq.ROUTER)  # a context of its own: its end is the end of all its connections
@@ -126,3 +137,4 @@ class House(threading.Thread):
         self.join(LIMIT)
         for context in (self._context, self._incubator.context, self._locker.context):
             context.destroy(linger=0)
+        self._run_dir.cleanup()

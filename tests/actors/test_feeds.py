@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from mailbox import Actor
 
 import pytest
 from hypothesis import given
@@ -14,13 +14,12 @@ from hypothesis import strategies as st
 
 from holdfast.actors.door import Session
 from holdfast.actors.feeds import FIRST_NAP, LONGEST_NAP, PATIENCE, TURN_BYTES, Connect, Disconnect, Feeds, Talk, ToFeed
-from holdfast.actors.process import Effect, Finish, Process
+from holdfast.actors.process import Effect, Finish
 from holdfast.transport import zmtp
 from holdfast.transport.errors import RemoteProtocolError
-from holdfast.transport.messages import Echo, Fault, Gone, Queued, Stop, Watch, Welcome
-from holdfast.transport.sockets import Router
+from holdfast.transport.messages import Echo, Fault, Gone, Queued, Watch, Welcome
 from holdfast.transport.wire import Message, decode, encode
-from raw import Raw, hello
+from raw import hello
 from support import LIMIT, wait_until
 
 WELCOME = Welcome(bytes(16), 1, 1)
@@ -300,36 +299,20 @@ def test_a_turn_takes_a_part_of_what_has_come_and_nobody_is_forgotten(peers: Pee
 # --- in a process -----------------------------------------------------------------------------------------------------
 
 
-class Echoing:
-    """An actor that answers each ``Watch``, and ends when it is told to."""
+class Echoing(Actor):
+    """Answers each ``Watch``."""
 
-    def __init__(self) -> None:
-        self.heard_of: list[tuple[int, Message | None]] = []
-
-    def handle(self, session: Session, message: Message, now: float) -> list[Effect]:
-        if isinstance(message, Stop):
-            return [Finish("told to")]
+    def answer(self, session: Session, message: Message, now: float) -> list[Effect]:
         return [(session, Queued(message.since))] if isinstance(message, Watch) else []
 
-    def left(self, session: Session, now: float) -> list[Effect]:
-        return []
 
-    def tick(self, now: float) -> list[Effect]:
-        return []
+class Asking(Actor):
+    """An actor with feeds: connects them when asked for, says one thing on each, and ends with the first of them."""
 
-    def wakes_at(self) -> float | None:
-        return None
-
-    def failed(self) -> list[Effect]:
-        return []
-
-
-class Asking(Echoing):
-    """An actor with feeds: connects them when asked for, says one thing on each."""
-
-    def __init__(self, effects: list[Effect]) -> None:
-        super().__init__()
+    def __init__(self, path: str, feeds: Feeds, effects: list[Effect]) -> None:
+        self.heard_of: list[tuple[int, Message | None]] = []
         self.effects = effects
+        super().__init__(path, feeds)
 
     def wakes_at(self) -> float | None:
         return 0.0 if self.effects else None
@@ -345,31 +328,15 @@ class Asking(Echoing):
         return [] if message is not None else [Finish("the feed has ended")]
 
 
-def _run(process: Process) -> Callable[[], int]:
-    codes: list[int] = []
-    thread = threading.Thread(target=lambda: codes.append(process.run()), daemon=True)
-    thread.start()
-
-    def join() -> int:
-        thread.join(LIMIT)
-        assert not thread.is_alive()
-        return codes[0]
-
-    return join
-
-
 def test_an_actor_s_feeds_are_served_by_its_loop() -> None:
     with tempfile.TemporaryDirectory(dir="/tmp") as directory:
-        other = Process(Echoing(), Router(f"{directory}/other", limit=1000))
-        join_other = _run(other)
-        actor = Asking([Connect(2, f"{directory}/other")])
+        other = Echoing(f"{directory}/other")
         feeds = Feeds(lambda: hello(os.urandom(16)))
-        join = _run(Process(actor, Router(f"{directory}/actor", limit=1000), feeds=feeds))
+        actor = Asking(f"{directory}/actor", feeds, [Connect(2, other.path)])
         wait_until(lambda: len(actor.heard_of) == 2, "an answer")
         assert actor.heard_of[1] == (2, Queued(42))
-        with Raw(f"{directory}/other") as raw:
-            raw.enter(hello(), Stop(True))
-            assert join_other() == 0
-        assert join() == 0
+        other.end()
+        actor.join()
+        assert other.codes == actor.codes == [0]
         assert actor.heard_of[2:] == [(2, None)]
         feeds.close()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import signal
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -20,10 +18,8 @@ from scripted_house import House
 
 @pytest.fixture
 def house() -> Iterator[House]:
-    with tempfile.TemporaryDirectory(prefix="hf-") as run_dir:
-        house = House(Path(run_dir))
+    with House() as house:
         yield house
-        house.close()
 
 
 def interrupt(*_: object, **__: object) -> NoReturn:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from math import inf, nan
@@ -41,10 +40,8 @@ from scripted_house import LIMIT, House
 
 @pytest.fixture
 def house() -> Iterator[House]:
-    with tempfile.TemporaryDirectory(prefix="hf-") as run_dir:
-        house = House(Path(run_dir))
+    with House() as house:
         yield house
-        house.close()
 
 
 def test_a_lock_is_had_and_given_back(house: House) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from mailbox import Actor
 from pathlib import Path
 
 import pytest
 
 from holdfast.actors.door import Session
-from holdfast.actors.process import Effect, Finish, Process
+from holdfast.actors.process import Effect
 from holdfast.actors.watched import Watched
 from holdfast.transport import follow
 from holdfast.transport.errors import Unreachable
@@ -26,52 +26,14 @@ from holdfast.transport.messages import (
     Refusal,
     Refused,
     Released,
-    Stop,
     Watch,
     Welcome,
 )
 from holdfast.transport.records import Record, key
 from holdfast.transport.settings import Settings, load
-from holdfast.transport.sockets import Router
 from holdfast.transport.wire import Message
-from raw import Raw, hello
 from scenes import INCUBATOR, holder, resource
 from support import LIMIT, wait_until
-
-
-class Actor:
-    """A mailbox in a thread; ``Stop`` ends it."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.process = Process(self, Router(path, limit=1000))
-        self.thread = threading.Thread(target=self.process.run, daemon=True)
-        self.thread.start()
-
-    def handle(self, session: Session, message: Message, now: float) -> list[Effect]:
-        return [Finish("told to")] if isinstance(message, Stop) else self.answer(session, message, now)
-
-    def answer(self, session: Session, message: Message, now: float) -> list[Effect]:
-        raise NotImplementedError
-
-    def left(self, session: Session, now: float) -> list[Effect]:
-        return []
-
-    def tick(self, now: float) -> list[Effect]:
-        return []
-
-    def wakes_at(self) -> float | None:
-        return None
-
-    def failed(self) -> list[Effect]:
-        return []
-
-    def end(self) -> None:
-        if self.thread.is_alive():
-            with Raw(self.path) as raw:
-                raw.enter(hello(), Stop(True))
-                self.thread.join(LIMIT)
-        assert not self.thread.is_alive()
 
 
 class Desk(Actor):

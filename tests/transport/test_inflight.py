@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,10 +26,8 @@ from scripted_house import LIMIT, House
 
 @pytest.fixture
 def house() -> Iterator[House]:
-    with tempfile.TemporaryDirectory(prefix="hf-") as run_dir:
-        house = House(Path(run_dir))
+    with House() as house:
         yield house
-        house.close()
 
 
 @pytest.fixture

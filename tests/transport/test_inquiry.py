@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,10 +39,8 @@ LOCATED = Located("locker-1.sock", 5)
 
 @pytest.fixture
 def house() -> Iterator[House]:
-    with tempfile.TemporaryDirectory(prefix="hf-") as run_dir:
-        house = House(Path(run_dir))
+    with House() as house:
         yield house
-        house.close()
 
 
 def answer(house: House, *answers: Message) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -44,12 +42,10 @@ TOLD = "holdfast: waiting for x (EX) for a while, position 2: held by anna on no
 def house(monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     monkeypatch.setattr(waiting, "ANSWER", LIMIT)
     monkeypatch.setattr(waiting, "span", lambda seconds: "a while")
-    with tempfile.TemporaryDirectory(prefix="hf-") as run_dir:
-        house = House(Path(run_dir))
+    with House() as house:
         house.answers[Acquire] = [Queued(2)]
         house.answers[Explain] = [WHY, Granted(17, "", 0.5)]
         yield house
-        house.close()
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from floms_tree import CREATED, FIRST_SESSION, PARKED
 from mounts import FLOM, is_mounted, listed, mount_point, needs_fuse, read, wait_mounted
 from support import LIMIT, House, wait_until
 
@@ -41,40 +42,18 @@ def test_floms_first_session(house: House, files: Path) -> None:
     holder = flom(house, "-m", f"{files}/")
     wait_mounted(files)
     wait_until(lambda: os.path.isdir(files / "status/lockers/3/holders/2"))
-    assert listed(files) == [
-        "",
-        "/status",
-        "/status/incubator",
-        "/status/lockers",
-        "/status/lockers/3",
-        "/status/lockers/3/resource_name",
-        "/status/lockers/3/resource_type",
-        "/status/lockers/3/holders",
-        "/status/lockers/3/holders/2",
-        "/status/lockers/3/holders/2/peer_name",
-        "/status/lockers/3/holders/2/lock_mode",
-        "/status/lockers/3/waitings",
-    ]
+    assert listed(files) == FIRST_SESSION
     assert read(files / "status/lockers/3/holders/2/peer_name") == "localhost/\n"
     holder.terminate()
     wait_until(lambda: not is_mounted(files), "the end of the daemon, which nobody needs any more")
-    assert listed(files) == [""]
+    assert listed(files) == ["/"]
 
 
 def test_floms_second_session(house: House, files: Path) -> None:
     flom(house, "-m", str(files), "-e", "no", "-r", "num[3]", "-q", "2")
     wait_mounted(files)
     wait_until(lambda: os.path.isdir(files / "status/incubator/2"))
-    assert listed(files) == [
-        "",
-        "/status",
-        "/status/incubator",
-        "/status/incubator/2",
-        "/status/incubator/2/peer_name",
-        "/status/incubator/2/resource_name",
-        "/status/incubator/2/resource_type",
-        "/status/lockers",
-    ]
+    assert listed(files) == PARKED
     parked = files / "status/incubator/2"
     assert {name: read(parked / name) for name in os.listdir(parked)} == {
         "peer_name": "localhost/\n",
@@ -93,23 +72,7 @@ def test_floms_second_session(house: House, files: Path) -> None:
     second = flom(house, "-r", "num[3]", "-q", "2")
     locker = files / "status/lockers/4"
     wait_until(lambda: os.path.isdir(locker / "waitings/2"))
-    assert listed(files) == [
-        "",
-        "/status",
-        "/status/incubator",
-        "/status/lockers",
-        "/status/lockers/4",
-        "/status/lockers/4/resource_name",
-        "/status/lockers/4/resource_type",
-        "/status/lockers/4/holders",
-        "/status/lockers/4/holders/3",
-        "/status/lockers/4/holders/3/peer_name",
-        "/status/lockers/4/holders/3/quantity",
-        "/status/lockers/4/waitings",
-        "/status/lockers/4/waitings/2",
-        "/status/lockers/4/waitings/2/peer_name",
-        "/status/lockers/4/waitings/2/quantity",
-    ]
+    assert listed(files) == CREATED
     assert read(locker / "resource_name") == "num[3]\n"
     assert read(locker / "resource_type") == "numeric\n"
     assert read(locker / "holders/3/quantity") == "2\n"

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from floms_tree import CREATED, FIRST_SESSION, OURS, OURS_OF_RESOURCES, PARKED, floms
 from holdfast.transport.enums import Mode, Standing
 from holdfast.transport.names import parse
 from holdfast.transport.records import Claim, Record
@@ -15,8 +16,6 @@ from scenes import INCUBATOR, NOW, WALL, holder, parked, resource, scene, tally,
 
 OFFSET = WALL - NOW
 BEGAN = NOW - 100.0
-OURS = {"pid", "user", "host", "command", "job", "since", "wait", "token", "element", "reason"}
-OURS_OF_RESOURCES = {"mode", "capacity", "in_use", "order", "statistics"}
 
 
 def tree_of(*records: Record, now: float = NOW, last: float = NOW, stamps: Stamps | None = None) -> Tree:
@@ -56,46 +55,17 @@ def find(tree: Tree, path: str = "/") -> list[str]:
     return listed
 
 
-def floms(listed: list[str]) -> list[str]:
-    """What of a listing FLoM would have shown as well."""
-    return [
-        path for path in listed if path.rpartition("/")[2] not in OURS | OURS_OF_RESOURCES | {"summary", "all.json"}
-    ]
-
-
 # --- FLoM's session, word for word ------------------------------------------------------------------------------------
 
 
 def test_the_first_listing_is_floms() -> None:
     tree = tree_of(resource("_RESOURCE", 3), known_as(2, holder("a", "_RESOURCE", 3)))
-    assert floms(find(tree)) == [
-        "/",
-        "/status",
-        "/status/incubator",
-        "/status/lockers",
-        "/status/lockers/3",
-        "/status/lockers/3/resource_name",
-        "/status/lockers/3/resource_type",
-        "/status/lockers/3/holders",
-        "/status/lockers/3/holders/2",
-        "/status/lockers/3/holders/2/peer_name",
-        "/status/lockers/3/holders/2/lock_mode",
-        "/status/lockers/3/waitings",
-    ]
+    assert floms(find(tree)) == FIRST_SESSION
 
 
 def test_the_listing_of_who_waits_for_a_resource_to_be_created_is_floms() -> None:
     tree = tree_of(known_as(2, parked("a", "num[3]", quantity=2, peer="192.168.123.20/57072")))
-    assert floms(find(tree)) == [
-        "/",
-        "/status",
-        "/status/incubator",
-        "/status/incubator/2",
-        "/status/incubator/2/peer_name",
-        "/status/incubator/2/resource_name",
-        "/status/incubator/2/resource_type",
-        "/status/lockers",
-    ]
+    assert floms(find(tree)) == PARKED
     assert text(tree, "/status/incubator/2/peer_name") == "192.168.123.20/57072\n"
     assert text(tree, "/status/incubator/2/resource_name") == "num[3]\n"
     assert text(tree, "/status/incubator/2/resource_type") == "numeric\n"
@@ -116,23 +86,7 @@ def test_the_listing_of_a_holder_and_a_waiter_is_floms() -> None:
         known_as(3, holder("a", "num[3]", 4, quantity=2, peer="192.168.123.154/58218")),
         known_as(2, waiter("b", "num[3]", 4, quantity=2, peer="192.168.123.20/57075")),
     )
-    assert floms(find(tree)) == [
-        "/",
-        "/status",
-        "/status/incubator",
-        "/status/lockers",
-        "/status/lockers/4",
-        "/status/lockers/4/resource_name",
-        "/status/lockers/4/resource_type",
-        "/status/lockers/4/holders",
-        "/status/lockers/4/holders/3",
-        "/status/lockers/4/holders/3/peer_name",
-        "/status/lockers/4/holders/3/quantity",
-        "/status/lockers/4/waitings",
-        "/status/lockers/4/waitings/2",
-        "/status/lockers/4/waitings/2/peer_name",
-        "/status/lockers/4/waitings/2/quantity",
-    ]
+    assert floms(find(tree)) == CREATED
     assert text(tree, "/status/lockers/4/resource_name") == "num[3]\n"
     assert text(tree, "/status/lockers/4/resource_type") == "numeric\n"
     assert text(tree, "/status/lockers/4/holders/3/peer_name") == "192.168.123.154/58218\n"
