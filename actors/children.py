@@ -7,8 +7,8 @@
   dies, all children look dead and live on.
 * A child is *started* when it has said ``Ready``; one that does not in ``PATIENCE`` seconds is killed.
 * The fork server itself is watched too (each child tells who forked it). ``multiprocessing`` would quietly start
-  another one; we do not. It, and so each child until it decides otherwise, ignores SIGUSR1 and SIGUSR2: whoever asks
-  the whole process group for a dump must not end it.
+  another one; we do not. It, and so each child until it decides otherwise, ignores the signals that a whole process
+  group may be sent (a terminal closes, systemd stops a service, somebody wants a dump): nothing could start after it.
 
 One epoll descriptor stands for all pipes and pidfds, so that a thousand children cost the parent's loop as much as
 one.
@@ -35,7 +35,7 @@ from ..transport.wire import Message
 from .log import event
 
 PATIENCE = 10.0  # seconds for a child to say Ready
-QUESTIONS = (signal.SIGUSR1, signal.SIGUSR2)  # signals that ask for something and must not end anybody
+FOR_ALL = (signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)  # SIGINT it ignores by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class Children:
         self._specs = {spec.role: spec for spec in specs}
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(preload)
-        with _ignored(QUESTIONS), _no_main_module():
+        with _ignored(FOR_ALL), _no_main_module():
             forkserver.ensure_running()
         self._living: dict[int, _Living] = {}
         self._starting: dict[int, float] = {}  # child number -> when it must be ready, the soonest first

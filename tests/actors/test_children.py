@@ -95,8 +95,8 @@ def test_children_have_roles_and_one_may_have_no_mailbox(brood: Brood) -> None:
     assert list(brood.children.pids()) == [1]
 
 
-@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2])
-def test_what_asks_the_whole_group_for_a_dump_ends_neither_fork_server_nor_tracker(brood: Brood, number: int) -> None:
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2])
+def test_what_a_whole_process_group_is_sent_ends_neither_fork_server_nor_tracker(brood: Brood, number: int) -> None:
     """Nor a child that has not yet said what it does with such signals."""
     fork_server = brood.start(1).parent
     tracker = resource_tracker._resource_tracker._pid  # type: ignore[attr-defined]
