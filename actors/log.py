@@ -27,7 +27,7 @@ EVENTS = {
     "HFD022E": "a locker died with its resource",
     "HFD023W": "a process did not end when told and was killed",
     "HFD024W": "a process beside the lockers died and is started again",
-    "HFD025E": "a process beside the lockers keeps dying and is not started again for now",
+    "HFD025E": "a process beside the lockers keeps dying and is not started again before a minute is over",
     "HFD030W": "the incubator is gone; locks that are held stay until they are released",
     "HFD031W": "descriptors run out; new connections wait",
     "HFD032I": "descriptors are free again; new connections are let in",

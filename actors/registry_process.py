@@ -45,6 +45,7 @@ def main(number: int, end: socket.socket, incubator: str, directory: str, verbos
     name_process(COMM)
     log.configure("registry", verbose=verbose)
     address = registry_name(number)
+    clear_predecessors(directory)
     pipe = Pipe(end)
     router = Router(os.path.join(directory, address), limit=raise_descriptor_limit())
     registry = Registry(
@@ -57,6 +58,13 @@ def main(number: int, end: socket.socket, incubator: str, directory: str, verbos
     process.carry_out(registry.open())
     pipe.send(Ready(address, os.getpid(), os.getppid()))
     sys.exit(process.run())
+
+
+def clear_predecessors(directory: str) -> None:
+    """Remove the sockets of registries that were killed: there is one at a time, and now it is us."""
+    for name in os.listdir(directory):
+        if name.startswith("registry-"):
+            os.unlink(os.path.join(directory, name))
 
 
 def introduction() -> Hello:

@@ -1,12 +1,12 @@
 """Who works for the daemon: all children of the incubator, and the *staff*, which are those that serve no resource.
 
 The rule: the staff (registry, files, metrics) holds no truth, so who dies is started again, but at most ``RESTARTS``
-times in ``RESTART_SPAN`` seconds each; locking goes on untouched whatever becomes of it, and it keeps no daemon alive.
+times in ``RESTART_SPAN`` seconds each, so one that keeps dying rests for a while; locking goes on untouched whatever
+becomes of it, and it keeps no daemon alive.
 A member of the staff that said ``Ended`` wanted to end and is not started again.
 
 The registry is told where each locker listens, and a new registry all of them. Who asks where the registry is while it
-is being started waits here, ``PATIENCE`` seconds at most; if it was given up, the question itself starts it again, as
-soon as it may be. Pure: no socket and no clock.
+is being started waits here, ``PATIENCE`` seconds at most. Pure: no socket and no clock.
 
 Source: Erlang's supervisor (bounded restarts).
 """
@@ -59,6 +59,7 @@ class Staff:
         self._starting: Counter[str] = Counter()  # role -> how many are not ready yet
         self._registry: Child | None = None  # ready or not
         self._restarted: dict[str, deque[float]] = {role: deque(maxlen=RESTARTS) for role in roles}
+        self._resting: dict[str, float] = {}  # roles of which one may be started again, and when
         self._observers: dict[Session, float] = {}  # who waits for the registry, and until when; the soonest first
 
     # --- children ---------------------------------------------------------------------------------------------------
@@ -107,17 +108,15 @@ class Staff:
         return self._replace(child.role, now)
 
     def _replace(self, role: str, now: float) -> list[Effect]:
-        if not self._may_restart(role, now):
+        restarted = self._restarted[role]
+        if len(restarted) == RESTARTS and now - restarted[0] < RESTART_SPAN:
             event("HFD025E", role=role)
+            self._resting[role] = restarted[0] + RESTART_SPAN
             return self._refuse_observers("keeps dying") if role == REGISTRY else []
         event("HFD024W", role=role)
-        self._restarted[role].append(now)
+        restarted.append(now)
         self.restarts[role] += 1
         return self.start(role, now)
-
-    def _may_restart(self, role: str, now: float) -> bool:
-        restarted = self._restarted[role]
-        return len(restarted) < RESTARTS or now - restarted[0] >= RESTART_SPAN
 
     def starting(self, role: str) -> int:
         """How many are not ready yet."""
@@ -138,16 +137,11 @@ class Staff:
         registry = self._registry
         if registry is not None and registry.pid:
             return [(session, Located(registry.address, 0))]
-        effects: list[Effect] = []
         if registry is None:
-            if not self.hires or REGISTRY not in self._roles:
-                return [(session, _no_registry("cannot be started"))]
-            if not self._may_restart(REGISTRY, now):
-                return [(session, _no_registry("keeps dying"))]
-            effects = self._replace(REGISTRY, now)
+            return [(session, _no_registry("keeps dying" if REGISTRY in self._resting else "cannot be started"))]
         self._observers.pop(session, None)
         self._observers[session] = now + PATIENCE
-        return effects
+        return []
 
     def _refuse_observers(self, what: str) -> list[Effect]:
         refused = _no_registry(what)
@@ -167,15 +161,19 @@ class Staff:
         return effects
 
     def wakes_at(self) -> float | None:
-        """The next end of a wait for the registry."""
-        return next(iter(self._observers.values()), None)
+        """The next end of a wait for the registry, or of a rest."""
+        return min([*list(self._observers.values())[:1], *self._resting.values()], default=None)
 
     def tick(self, now: float) -> list[Effect]:
-        """Tell whoever has waited for the registry long enough."""
+        """Tell whoever has waited for the registry long enough; start who has rested."""
+        rested = [role for role, until in self._resting.items() if until <= now]
+        for role in rested:
+            del self._resting[role]
+        started = [effect for role in rested if self.hires for effect in self._replace(role, now)]
         late = [session for session, until in self._observers.items() if until <= now]
         for session in late:
             del self._observers[session]
-        return [(session, _no_registry(f"has not become ready in {PATIENCE:g}s")) for session in late]
+        return started + [(session, _no_registry(f"has not become ready in {PATIENCE:g}s")) for session in late]
 
 
 def _no_registry(what: str) -> Refused:

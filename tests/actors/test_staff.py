@@ -54,7 +54,7 @@ def test_the_staff_is_started_in_its_order() -> None:
     assert House(REGISTRY, FILES).started == [StartChild(1, REGISTRY), StartChild(2, FILES)]
 
 
-def test_who_dies_is_started_again_so_many_times_in_a_minute_and_then_given_up(
+def test_who_dies_is_started_again_so_many_times_in_a_minute_and_then_rests(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     house = House(REGISTRY, FILES)
@@ -179,16 +179,33 @@ def test_nobody_waits_for_the_registry_for_ever() -> None:
     assert house.staff.wakes_at() == 11.0 + PATIENCE
 
 
-def test_a_registry_that_was_given_up_is_refused_and_started_again_when_somebody_asks_later() -> None:
+def test_a_registry_that_rests_is_refused() -> None:
     house = House(REGISTRY)
     for number in range(1, RESTARTS + 1):
         house.die(number)
     house.observe(A)
     assert "keeps dying" in why(house.die(RESTARTS + 1))
     assert "keeps dying" in why(house.observe(A))
-    house.now += RESTART_SPAN
-    assert house.observe(A) == [StartChild(RESTARTS + 2, REGISTRY)]
-    assert house.observe(B) == []
+
+
+def test_who_has_rested_is_started_again() -> None:
+    house = House(FILES)
+    for number in range(1, RESTARTS + 2):
+        house.die(number)
+        house.now += 1.0
+    assert house.staff.wakes_at() == 10.0 + RESTART_SPAN
+    assert house.staff.tick(10.0 + RESTART_SPAN - 0.01) == []
+    assert house.staff.tick(10.0 + RESTART_SPAN) == [StartChild(RESTARTS + 2, FILES)]
+    assert house.staff.wakes_at() is None
+
+
+def test_who_has_rested_is_not_started_when_nobody_can_be() -> None:
+    house = House(FILES)
+    for number in range(1, RESTARTS + 2):
+        house.die(number)
+    house.staff.close()
+    assert house.staff.tick(10.0 + RESTART_SPAN) == []
+    assert house.staff.wakes_at() is None
 
 
 def test_a_house_without_a_registry_says_so() -> None:

@@ -1,4 +1,4 @@
-"""The registry is killed, once or again and again: locking goes on, and it is back, or given up in a sentence."""
+"""The registry is killed, once or again and again: locking goes on, and it is back, or refused in a sentence while it rests."""
 
 from __future__ import annotations
 
@@ -56,13 +56,14 @@ def test_a_killed_registry_is_back_while_locks_are_served(house: House) -> None:
     again = observe(path)
     assert isinstance(again, Located)
     assert again != where
+    assert [name.name for name in Path(path).parent.glob("registry-*")] == [again.address]
     with Raw(f"{Path(path).parent}/{again.address}") as raw:
         raw.enter(hello(), Watch(0, 0.0))
         raw.hear()
     assert house.let_go(held) == 0
 
 
-def test_one_that_keeps_dying_is_given_up_and_locks_are_served_all_the_same(house: House) -> None:
+def test_one_that_keeps_dying_rests_and_locks_are_served_all_the_same(house: House) -> None:
     path = start_daemon(house)
     killed: list[int] = []
     for _ in range(RESTARTS + 1):
