@@ -66,6 +66,7 @@ def test_the_end_of_the_daemon_is_the_end_of_the_mount(
     wait_unmounted(files)
     wait_until(lambda: [*house.processes()] == ([reader.pid] if reader else []))
     assert os.listdir(files) == []
+    assert "HFD023W" not in (house.run_dir / "local/daemon.log").read_text(), "nobody had to be killed"
 
 
 def test_a_daemon_that_ends_by_itself_leaves_no_mount(house: House, files: Path) -> None:

@@ -287,6 +287,7 @@ def test_two_readers_of_one_path_each_read_what_they_opened(house: House, files:
         size = os.fstat(before.fileno()).st_size
         house.let_go(held)
         wait_until(lambda: read(path) == "0\n")
+        assert os.fstat(before.fileno()).st_size == size
         with open(path, "rb", buffering=0) as new, open(document, "rb") as after:
             assert (new.read(), old.read()) == (b"0\n", b"1\n")
             whole = before.read()
