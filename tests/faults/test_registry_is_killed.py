@@ -1,4 +1,4 @@
-"""The registry is killed, once or again and again: locking goes on, and it is back, or refused in a sentence while it rests."""
+"""The registry is killed, once or again and again: locking goes on, and it is back, or rests and is refused."""
 
 from __future__ import annotations
 
