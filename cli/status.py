@@ -15,14 +15,14 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from itertools import chain
-from time import localtime, monotonic, strftime, time
+from time import monotonic, strftime, time
 
 import click
 
 from ..transport.errors import UsageError
 from ..transport.follow import Follower
 from ..transport.names import Kind
-from ..transport.phrases import DECIDED_BY_MODES, share, span, visible
+from ..transport.phrases import DECIDED_BY_MODES, hour, share, span, visible
 from ..transport.picture import ClaimView, ResourceView, Scene
 from ..transport.records import Claim
 from ..transport.report import as_json, document, matches, shows, summary
@@ -259,7 +259,4 @@ def _claim_row(
 
 
 def _times(at: float, now: float, wall: float) -> tuple[Cell, Cell]:
-    """The hour of an instant, with its day if that is not today's; and its age."""
-    then, today = localtime(wall - (now - at)), localtime(wall)
-    hour = strftime("%H:%M:%S" if then[:3] == today[:3] else "%Y-%m-%d %H:%M", then)
-    return Cell(hour), Cell(span(now - at))
+    return Cell(hour(at, now, wall)), Cell(span(now - at))

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from time import localtime, monotonic, strftime, time
+from time import monotonic, time
 
 import click
 
 from ..transport import names
 from ..transport.follow import snapshot
 from ..transport.names import Kind
-from ..transport.phrases import counted, person, person_at_work, share, span, visible
+from ..transport.phrases import counted, hour, person, person_at_work, share, span, visible
 from ..transport.picture import ClaimView, ResourceView, Scene
 from ..transport.report import Json, as_json, document
 from ..transport.settings import load
@@ -244,9 +244,7 @@ class _Words:
         return f" ({told}{path})" if told else ""
 
     def _since(self, view: ClaimView) -> str:
-        then, today = localtime(self._wall - (self._now - view.since_at)), localtime(self._wall)
-        hour = strftime("%H:%M:%S" if then[:3] == today[:3] else "%Y-%m-%d %H:%M", then)
-        return f"since {hour} ({span(self._now - view.since_at)})"
+        return f"since {hour(view.since_at, self._now, self._wall)} ({span(self._now - view.since_at)})"
 
 
 def _needed(needed: Need) -> list[str]:

@@ -9,6 +9,8 @@ Pure: time comes in as an argument.
 
 from __future__ import annotations
 
+from time import localtime, strftime
+
 from .enums import Mode
 from .names import Kind, parse
 
@@ -64,13 +66,25 @@ def span(seconds: float) -> str:
     return f"{whole // DAY}d{whole % DAY // HOUR:02}h"
 
 
+def hour(at: float, now: float, wall: float) -> str:
+    """When something was, in local time: ``22:06:18``; of another day without its seconds: ``2026-11-19 22:06``.
+
+    Args:
+        at: monotonic seconds.
+        now: monotonic seconds at this moment.
+        wall: Unix seconds at this moment.
+    """
+    then, today = localtime(wall - (now - at)), localtime(wall)
+    return strftime("%H:%M:%S" if then[:3] == today[:3] else "%Y-%m-%d %H:%M", then)
+
+
 def limit(seconds: float) -> str:
     """A time limit as it was said, in seconds (``1.5s``, ``90s``): on its way a few milliseconds of it were spent."""
     return f"{round(seconds, 2) or seconds:g}s"
 
 
 def counted(number: int, noun: str, nouns: str = "") -> str:
-    """``1 process``, ``2 processes``; the plural is the noun and an s if not said."""
+    """``1 process``, ``2 processes``; ``1 waits``, ``2 wait``; the plural is the noun and an s if not said."""
     return f"{number} {noun if number == 1 else nouns or noun + 's'}"
 
 

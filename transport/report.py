@@ -71,7 +71,8 @@ def summary(scene: Scene, now: float) -> str:
         lines.append(f"longest wait: {person(longest.claim)} waits for {told}")
     busiest = max(scene.resources, key=lambda one: len(one.waiters), default=None)
     if busiest is not None and busiest.waiters:
-        lines.append(f"longest line: {visible(busiest.resource.name)}, {len(busiest.waiters)} wait")
+        waits = counted(len(busiest.waiters), "waits", "wait")
+        lines.append(f"longest line: {visible(busiest.resource.name)}, {waits}")
     lines += [
         f"refused: {visible(one.resource.name)}: {visible(one.resource.refused)}"
         for one in scene.resources
@@ -211,5 +212,5 @@ def _counts(scene: Scene) -> str:
     holding = sum(len(one.holders) for one in scene.resources)
     waiting = sum(len(one.waiters) for one in scene.resources)
     parked = f", {len(scene.parked)} parked" if scene.parked else ""
-    hold, wait = ("holds" if holding == 1 else "hold"), ("waits" if waiting == 1 else "wait")
-    return f"{counted(len(scene.resources), 'resource')}, {holding} {hold}, {waiting} {wait}{parked}"
+    told = (counted(len(scene.resources), "resource"), counted(holding, "holds", "hold"))
+    return f"{', '.join(told)}, {counted(waiting, 'waits', 'wait')}{parked}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from time import mktime
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from holdfast.transport.enums import Mode
 from holdfast.transport.names import Kind
-from holdfast.transport.phrases import counted, limit, person, person_at_work, share, span, visible, wanted
+from holdfast.transport.phrases import counted, hour, limit, person, person_at_work, share, span, visible, wanted
 from people import hello
 from scenes import holder
 
@@ -24,6 +25,12 @@ from scenes import holder
 )
 def test_a_duration_is_told_in_its_two_greatest_units(seconds: float, told: str) -> None:
     assert span(seconds) == told
+
+
+def test_an_instant_of_another_day_is_told_with_its_day() -> None:
+    noon = mktime((2026, 11, 20, 12, 0, 0, 0, 0, -1))
+    assert hour(400.0, 1000.0, noon) == "11:50:00"
+    assert hour(1000.0 - 43_201, 1000.0, noon) == "2026-11-19 23:59"
 
 
 @pytest.mark.parametrize(

@@ -193,6 +193,14 @@ def test_a_summary_counts_and_names_the_worst() -> None:
     )
 
 
+def test_a_summary_of_one_is_told_of_one() -> None:
+    assert summary(scene(resource("printer"), holder("a"), waiter("b")), NOW) == (
+        "1 resource, 1 holds, 1 waits\n"
+        "longest wait: bob on node1, pid 4712 waits for printer for 5.0s\n"
+        "longest line: printer, 1 waits\n"
+    )
+
+
 def test_a_summary_of_nothing_is_one_line() -> None:
     assert summary(scene(), NOW) == "0 resources, 0 hold, 0 wait\n"
 
