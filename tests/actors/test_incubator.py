@@ -17,6 +17,7 @@ from holdfast.transport.messages import (
     Parked,
     Place,
     Refusal,
+    Refused,
     Retiring,
 )
 from incubator_bench import CLOCK, A, B, Bench, C, refusals
@@ -134,9 +135,10 @@ def test_who_would_neither_create_nor_wait_is_refused() -> None:
 
 def test_a_parked_wait_ends_when_it_was_to_end() -> None:
     bench = Bench()
-    bench.locate(A, create=False, timeout=2.0)
+    bench.locate(A, "/disk\x1b[2J", create=False, timeout=2.0)
     assert bench.wait(1.9) == []
-    assert refusals(bench.wait(0.2)) == [(A, Refusal.TIMED_OUT)]
+    told = "/disk\\x1b[2J was not created within 2s"  # and obeys no terminal
+    assert bench.wait(0.2) == [(A, Refused(Refusal.TIMED_OUT, told))]
     assert bench.wait(99.0) == []
 
 

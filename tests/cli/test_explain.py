@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from holdfast.cli.explain import verdict
+from holdfast.cli.explain import tell_whether_free, verdict
 from holdfast.transport.errors import NoSuchResource, Unreachable
 from holdfast.transport.inquiry import Finding
 from holdfast.transport.messages import Explained
@@ -47,6 +47,15 @@ def test_what_exists_is_not_to_be_created_anyway() -> None:
 def test_where_no_daemon_may_be_started_none_is_reached(settings: Settings) -> None:
     with pytest.raises(Unreachable, match="none may be started here"):
         verdict(settings, None)
+
+
+def test_nothing_that_is_said_obeys_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = Finding(Explained(False, 1, "held by \x1b[2J"), exists=True)
+    monkeypatch.setattr("holdfast.cli.explain.inquire", lambda *_: found)
+    assert tell_whether_free(Settings(name="x", conflict_exit_code=7)) == 7
+    assert capsys.readouterr().out == "not now: held by \\x1b[2J; you would have position 1 in line\n"
 
 
 def explained(house: House, *words: str, **environ: str) -> tuple[int, str, str]:

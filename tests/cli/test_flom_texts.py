@@ -101,7 +101,7 @@ def test_a_refusal_is_told_in_floms_words(error: HoldfastError, line: str) -> No
 
 
 def test_a_failure_names_where_and_why() -> None:
-    assert failed("client_connect", -2, Unreachable("nobody")) == "flom_client_connect: ret_cod=-2 (nobody)"
+    assert failed("client_connect", -2, Unreachable("no\x1bbody")) == "flom_client_connect: ret_cod=-2 (no\\x1bbody)"
 
 
 def test_a_warning_looks_like_glibs(capfd: pytest.CaptureFixture[str]) -> None:

@@ -138,9 +138,9 @@ def test_the_ages_are_those_of_what_it_does(state: State) -> None:
     [(47.26, "47.26s"), (94.0, "1m34.00s"), (59.999, "1m0.00s"), (3754.004, "1h2m34.00s"), (3600.0, "1h0m0.00s")],
 )
 def test_an_age_is_told_to_the_hundredth(monkeypatch: pytest.MonkeyPatch, seconds: float, words: str) -> None:
-    entry = InFlight("/disk/home", Mode.PR, 1, "waiting", seconds, seconds, "", 0, 1)
+    entry = InFlight("/disk/h\x1bme", Mode.PR, 1, "waiting", seconds, seconds, "", 0, 1)
     monkeypatch.setattr("holdfast.transport.inflight.inflight", lambda: [entry])
-    assert in_words() == f'In-flight locks:\n  waiting for "/disk/home" (PR) for {words}\n'
+    assert in_words() == f'In-flight locks:\n  waiting for "/disk/h\\x1bme" (PR) for {words}\n'
 
 
 def test_a_signal_shows_the_list_and_the_wait_goes_on(house: House, screen: Screen, signalled: None) -> None:
