@@ -21,7 +21,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from ..transport.messages import FOREVER, Changes, End, Ended, Quiesce, Report, Reported, Serving, Watch, Welcome
-from ..transport.picture import Picture, Scene, total
+from ..transport.picture import Picture, Questions, Scene, total
 from ..transport.records import Claim, Member, Record, Resource, Tally, key
 from ..transport.wire import Message
 from .door import Session
@@ -50,6 +50,7 @@ class _Source:
     """An actor that tells."""
 
     since: int = 0  # the number of the last change it told
+    questions: Questions = field(default_factory=lambda: Questions(PATIENCE))
     parts: list[Changes] = field(default_factory=list)  # told, and not all of it yet
     kept: dict[str, Kept] = field(default_factory=dict)
     whole: bool = False  # it has told everything once
@@ -164,6 +165,7 @@ class Registry:
                 tuple(one for one in records if isinstance(one, Tally)),
                 tuple(one for one in records if isinstance(one, Member)),
                 (),
+                0.0,
             ),
             now,
         )
@@ -194,10 +196,10 @@ class Registry:
         match message:
             case Welcome():
                 source.parts.clear()
-                return [ToFeed(number, Watch(source.since, PATIENCE))]
+                return [ToFeed(number, source.questions.ask(source.since, now))]
             case Changes():
                 self._take(number, source, message, now)
-                return [ToFeed(number, Watch(message.number, PATIENCE)), *self._settle_if_whole(now)]
+                return [ToFeed(number, source.questions.after(message, now)), *self._settle_if_whole(now)]
             case None:
                 if source.ending:
                     self._bury(number, now)
@@ -214,6 +216,8 @@ class Registry:
         return self._settle(now) if heard_of else []
 
     def _take(self, number: int, source: _Source, changes: Changes, now: float) -> None:
+        if changes.fresh:
+            source.parts.clear()
         source.parts.append(changes)
         if changes.more:
             return

@@ -56,6 +56,7 @@ class _Watcher:
 
     since: int = 0  # it knows everything up to this change
     asked: bool = False  # it waits for an answer ...
+    asked_at: float = 0.0  # ... since then
     ends_at: float = 0.0  # ... at the latest until then
     rests_until: float = -inf  # not before, if there is a choice
     rest: list[tuple[str, int, float]] = field(default_factory=list)  # what it is to be told yet; the next one last
@@ -122,7 +123,7 @@ class Watched:
         if message.since != watcher.since:
             watcher.since = message.since
             watcher.rest.clear()
-        watcher.asked = True
+        watcher.asked, watcher.asked_at = True, now
         watcher.ends_at = now + (min(message.patience, LIFE) if message.patience >= 0 else LIFE)
         return self._answer_if_due(session, watcher, now)
 
@@ -229,6 +230,7 @@ class Watched:
             tuple(one for one in part.records if isinstance(one, Tally)),
             tuple(one for one in part.records if isinstance(one, Member)),
             tuple(part.gone),
+            now - watcher.asked_at,
         )
 
     def _fill(self, part: _Part, key: str, now: float) -> bool:

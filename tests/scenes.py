@@ -68,6 +68,7 @@ def changes(*records: Record, number: int = 1) -> Changes:
         tuple(one for one in records if isinstance(one, Tally)),
         tuple(one for one in records if isinstance(one, Member)),
         (),
+        0.0,
     )
 
 

@@ -16,8 +16,8 @@ from time import monotonic, sleep
 
 from . import addresses, discover, identity
 from .errors import Unreachable
-from .messages import Changes, Echo, Fault, Gone, Located, Mismatch, Observe, Refused, Watch, Welcome
-from .picture import Picture, Scene
+from .messages import Changes, Echo, Fault, Gone, Located, Mismatch, Observe, Refused, Welcome
+from .picture import Picture, Questions, Scene
 from .wire import ID_SIZE, Message, decode, encode
 from .zmtp import Closed, Wire
 
@@ -49,6 +49,7 @@ class Follower:
 
     def __init__(self, settings: Settings, environ: Mapping[str, str], *, start: bool = False) -> None:
         self.picture = Picture()
+        self._questions = Questions(LIFE)
         self._place = addresses.address_of(settings)
         self._settings = settings
         self._environ = environ
@@ -176,7 +177,7 @@ class Follower:
         try:
             wire = Wire(f"{self._place.directory}/{os.path.basename(name)}", ENTRY)
             try:
-                self._introduce(wire, ENTRY, Watch(0, LIFE))
+                self._introduce(wire, ENTRY, self._questions.ask(0, monotonic()))
             except:
                 wire.close()
                 raise
@@ -202,7 +203,7 @@ class Follower:
         if not isinstance(message, Changes):
             raise Unreachable(f"the registry did not answer as one would, but said {message}")
         self._heard_at = monotonic()
-        registry.send(encode(Watch(message.number, LIFE)))
+        registry.send(encode(self._questions.after(message, self._heard_at)))
         self.picture.apply(message, self._heard_at)
         told = (message.claims, message.resources, message.tallies, message.members, message.gone)
         self._untold |= message.fresh or any(told)

@@ -211,6 +211,7 @@ class Changes:
     tallies: tuple[Tally, ...]
     members: tuple[Member, ...]
     gone: tuple[str, ...]  # keys
+    kept: float  # how long the Watch that this answers was kept
 
 
 # --- client and locker ------------------------------------------------------------------------------------------------

@@ -18,11 +18,12 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from .enums import Mode, Standing
-from .messages import Changes
+from .messages import Changes, Watch
 from .names import Kind, parse
 from .records import Claim, Member, Record, Resource, Tally, key
 
 SAME = 1.0  # seconds by which the same instant may seem to differ
+LATE = 1.0  # seconds that an answer is on its way at most, if the ages in it are to be believed
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,32 @@ class Picture:
         if self._scene is None:
             self._scene = _scene(self.number, self._seen.values())
         return self._scene
+
+
+class Questions:
+    """What a watcher asks next.
+
+    An answer that lay unread somewhere (we were stopped, or its actor) tells ages of an unknown instant, so everything
+    is asked for again; but once only, lest a machine that is always late be asked for nothing else.
+
+    Args:
+        patience: seconds that an answer may wait for something to tell.
+    """
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._asked_at = 0.0
+        self._late = False
+
+    def ask(self, since: int, now: float) -> Watch:
+        """For what changed after ``since``."""
+        self._asked_at = now
+        return Watch(since, self._patience)
+
+    def after(self, answer: Changes, now: float) -> Watch:
+        """For what comes next, ``answer`` having come now."""
+        was_late, self._late = self._late, now - self._asked_at - answer.kept > LATE
+        return self.ask(0 if self._late and not was_late else answer.number, now)
 
 
 def _began(known: _Seen | None, record: Record, now: float) -> float:

@@ -263,11 +263,11 @@ def test_nobody_is_shown_a_part_of_what_an_actor_tells(daemon: Daemon) -> None:
     daemon.sleep(SETTLE)
     before = keys(picture)
     for number in (1, 2):
-        part = Changes(number, number == 1, number < 3, 0.0, (waiter(f"w{number}"),), (BUSY[0],), (), (), ())
+        part = Changes(number, number == 1, number < 3, 0.0, (waiter(f"w{number}"),), (BUSY[0],), (), (), (), 0.0)
         assert daemon.registry.heard(3, part, daemon.now) == [ToFeed(3, Watch(number, LIFE))]
         daemon.sleep(1.0)
         assert keys(picture) == before
-    daemon.registry.heard(3, Changes(3, False, False, 0.0, (), (), (), (), (key(waiter("w1")),)), daemon.now)
+    daemon.registry.heard(3, Changes(3, False, False, 0.0, (), (), (), (), (key(waiter("w1")),), 0.0), daemon.now)
     daemon.sleep(1.0)
     assert keys(picture) - before >= {key(waiter("w2")), key(BUSY[0])}
     assert key(waiter("w1")) not in keys(picture)
@@ -296,7 +296,7 @@ def test_what_a_locker_still_said_when_it_died_counts(daemon: Daemon) -> None:
     daemon.start(3, *BUSY)
     daemon.sleep(1.0)
     assert daemon.registry.told(Serving(3, ""), daemon.now) == [Disconnect(3)]
-    last = Changes(99, False, False, 0.0, (), (), (tally(grants=8),), (), ())
+    last = Changes(99, False, False, 0.0, (), (), (tally(grants=8),), (), (), 0.0)
     daemon.registry.heard(3, last, daemon.now)
     daemon.registry.heard(3, None, daemon.now)
     [ended] = daemon.follow().scene().ended
@@ -323,7 +323,7 @@ def test_what_an_actor_no_longer_tells_when_it_begins_afresh_is_gone(daemon: Dae
     daemon.start(3, *BUSY)
     picture = daemon.follow()
     daemon.sleep(1.0)
-    daemon.registry.heard(3, Changes(7, True, False, 0.0, (holder("a"),), (BUSY[0],), (), (), ()), daemon.now)
+    daemon.registry.heard(3, Changes(7, True, False, 0.0, (holder("a"),), (BUSY[0],), (), (), (), 0.0), daemon.now)
     daemon.sleep(1.0)
     assert keys(picture) == {"member/0", "member/3", key(holder("a")), key(BUSY[0])}
 
@@ -447,7 +447,7 @@ def test_a_claim_costs_less_than_two_kibibytes(daemon: Daemon) -> None:
     for number in range(2000):
         at = number % 100 + 1
         claim = waiter(f"{number:016x}", f"r{at}", at, command=f"{number} ".ljust(110, "x"), reason=f"night {number}")
-        told = decode(encode(Changes(number + 9, False, False, 0.0, (claim,), (), (tally(at),), (), ())))
+        told = decode(encode(Changes(number + 9, False, False, 0.0, (claim,), (), (tally(at),), (), (), 0.0)))
         daemon.registry.heard(at, told, daemon.now)
     session = somebody(2)
     told_to_somebody = daemon.registry.handle(session, Watch(0, 0.0), daemon.now)

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.transport.enums import Mode, Order, Standing
-from holdfast.transport.messages import Changes
+from holdfast.transport.messages import Changes, Watch
 from holdfast.transport.names import Kind
-from holdfast.transport.picture import Picture, bucket, total, with_ongoing
+from holdfast.transport.picture import LATE, Picture, Questions, bucket, total, with_ongoing
 from holdfast.transport.records import Claim, Member, Record, Resource, Tally, key
 
 PRINTER = Resource(4, 3, "printer", "printer", 5.0, Order.FIFO, 2.0, 17, "")
@@ -29,7 +29,9 @@ def claim(session: str, standing: Standing, **more: object) -> Claim:
     return Claim(**told)  # type: ignore[arg-type]
 
 
-def changes(*records: Record, number: int = 1, fresh: bool = False, more: bool = False, gone: str = "") -> Changes:
+def changes(
+    *records: Record, number: int = 1, fresh: bool = False, more: bool = False, gone: str = "", kept: float = 0.0
+) -> Changes:
     return Changes(
         number,
         fresh,
@@ -40,6 +42,7 @@ def changes(*records: Record, number: int = 1, fresh: bool = False, more: bool =
         tuple(one for one in records if isinstance(one, Tally)),
         tuple(one for one in records if isinstance(one, Member)),
         tuple(gone.split()),
+        kept,
     )
 
 
@@ -153,3 +156,18 @@ def test_a_total_loses_nothing(histograms: list[list[int]]) -> None:
     assert sum(summed.waits) == sum(map(sum, histograms))
     assert summed.requests == 2 * len(tallies)
     assert summed.wait_max == max(map(len, histograms))
+
+
+def test_what_comes_in_time_is_followed_by_what_comes_next() -> None:
+    questions = Questions(10.0)
+    assert questions.ask(0, 50.0) == Watch(0, 10.0)
+    assert questions.after(changes(number=7, kept=9.0), 59.0 + LATE) == Watch(7, 10.0)
+
+
+def test_after_an_answer_that_lay_unread_everything_is_asked_for_once() -> None:
+    questions = Questions(10.0)
+    questions.ask(7, 50.0)
+    assert questions.after(changes(number=8, kept=2.0), 99.0) == Watch(0, 10.0)
+    assert questions.after(changes(number=9, kept=0.0, fresh=True), 120.0) == Watch(9, 10.0)
+    assert questions.after(changes(number=10, kept=0.0), 120.5) == Watch(10, 10.0)
+    assert questions.after(changes(number=11, kept=0.0), 140.0) == Watch(0, 10.0)

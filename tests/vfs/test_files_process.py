@@ -80,7 +80,7 @@ def test_an_actor_shows_the_files_and_logs_it(house: House, files: Path) -> None
 
 def test_an_actor_that_is_killed_is_replaced_and_shows_them_again(house: House, files: Path) -> None:
     start_daemon(house, f"mount={files}")
-    wait_mounted(files)
+    wait_until(lambda: log(house).count("HFD050I") == 1)
     first = server_of(files)
     os.kill(first, signal.SIGKILL)
     wait_dead(first)
@@ -91,7 +91,7 @@ def test_an_actor_that_is_killed_is_replaced_and_shows_them_again(house: House, 
 
 def test_an_actor_that_is_told_to_end_unmounts_and_is_replaced(house: House, files: Path) -> None:
     start_daemon(house, f"mount={files}")
-    wait_mounted(files)
+    wait_until(lambda: log(house).count("HFD050I") == 1)
     first = server_of(files)
     os.kill(first, signal.SIGTERM)
     wait_dead(first)
