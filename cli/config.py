@@ -12,6 +12,7 @@ import click
 
 from ..transport.messages import Mode, Order
 from ..transport.settings import Loaded, load
+from . import words
 
 
 @click.group()
@@ -25,7 +26,7 @@ def config() -> None:
 def show(config_file: str | None, as_json: bool) -> None:
     """Print every setting, its value, and where it came from. Durations are in seconds."""
     loaded = load("holdfast", {}, os.environ, config=config_file)
-    click.echo(_json(loaded) if as_json else _table(loaded))
+    words.show(_json(loaded) if as_json else _table(loaded))
 
 
 def _table(loaded: Loaded) -> str:

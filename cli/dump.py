@@ -8,6 +8,7 @@ import click
 
 from ..transport.control import write_dump
 from ..transport.settings import load
+from .words import show
 
 
 @click.command()
@@ -19,4 +20,4 @@ def dump(socket: str | None, config: str | None) -> None:
     For whoever looks for a fault; the same as SIGUSR1 to the daemon.
     """
     given = {} if socket is None else {"socket": socket}
-    click.echo(write_dump(load("holdfast", given, os.environ, config).settings, os.environ))
+    show(write_dump(load("holdfast", given, os.environ, config).settings, os.environ))

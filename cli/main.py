@@ -20,6 +20,7 @@ from ..transport.errors import HoldfastError
 from ..transport.stderr import say
 from .child import die_by
 from .exits import FAILED, exit_code, exit_code_from_signal
+from .words import check_shown
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what a full disk or a dead terminal says
 # Each is the object of that name in the module of that name.
@@ -67,6 +68,7 @@ def invoke(command: click.Command, program: str, arguments: Sequence[str]) -> in
         with command.make_context(program, list(arguments)) as context:
             code = command.invoke(context)
     except click.exceptions.Exit as end:  # --help, --version
+        check_shown()
         return end.exit_code
     return code if isinstance(code, int) else 0
 

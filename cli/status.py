@@ -139,8 +139,7 @@ def _wait_changed(follower: Follower) -> None:
     """
     poll = select.poll()
     poll.register(follower.fileno(), select.POLLIN)
-    if sys.stdout is not None:
-        poll.register(STDOUT, 0)
+    poll.register(STDOUT, 0)
     while not follower.update(0):
         if any(descriptor == STDOUT for descriptor, _ in poll.poll(TICK * 1000)):
             raise BrokenPipeError

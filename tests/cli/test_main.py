@@ -14,6 +14,8 @@ from holdfast.cli.main import COMMANDS, guarded, holdfast, invoke, main
 from holdfast.transport.errors import Busy, Deadlock, NoSuchResource, TimedOut, Unreachable, UsageError
 from support import LIMIT, checkout_environ
 
+CLOSED = "holdfast: what was asked for cannot be written: standard output is closed\n"
+
 
 def ended(*words: str, stdout: int = subprocess.PIPE) -> tuple[int, str, str]:
     process = subprocess.run(
@@ -103,6 +105,13 @@ def test_a_full_stdout_is_told_in_a_sentence(words: list[str]) -> None:
     with open("/dev/full", "w") as full:
         code, _, said = ended(*words, stdout=full.fileno())
     assert (code, said) == (99, "holdfast: what was asked for cannot be written: No space left on device\n")
+
+
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["config", "show"], ["run", "-h"]])
+def test_a_closed_stdout_is_told_in_a_sentence(words: list[str]) -> None:
+    shell = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "holdfast", *words]
+    told = subprocess.run(shell, env=checkout_environ(), stderr=subprocess.PIPE, text=True, timeout=LIMIT, check=False)
+    assert (told.returncode, told.stderr) == (99, CLOSED)
 
 
 def test_a_closed_stderr_changes_no_exit_code() -> None:

@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
-from holdfast.cli.words import show
+from holdfast.cli.words import NotShown, show
+from support import LIMIT, House
+
+CLOSED = "holdfast: what was asked for cannot be written: standard output is closed\n"
 
 
 def test_what_was_asked_for_is_shown_as_far_as_it_can_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,6 +20,18 @@ def test_what_was_asked_for_is_shown_as_far_as_it_can_be_told(monkeypatch: pytes
     assert told.getvalue() == b"gr\xf6\xdfer ??\n"
 
 
-def test_a_closed_stdout_is_no_reason_to_complain(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_stdout_is_told_and_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
-    show("anything")
+    with pytest.raises(NotShown, match="standard output is closed"):
+        show("anything")
+
+
+@pytest.mark.slow
+def test_a_closed_stdout_is_told_by_everything_that_shows_something(house: House) -> None:
+    held = house.hold("-r", "printer")
+    why, explain = ["why", "printer"], ["run", "--explain", "-r", "printer"]
+    for words in (["status"], ["status", "--watch"], ["status", "--json", "--watch"], why, explain, ["dump"]):
+        closed = house.popen(["sh", "-c", 'exec "$@" >&-', "sh", *house.words(*words)])
+        told = closed.communicate(timeout=LIMIT)[1]
+        assert (told, closed.returncode) == (CLOSED, 99), words
+    assert house.let_go(held) == 0
