@@ -15,6 +15,7 @@ import click
 
 from ..transport import addresses, discover, mountpoint
 from ..transport.errors import Unreachable
+from ..transport.phrases import quoted
 from ..transport.settings import Settings, load
 
 MODULE = "holdfast.vfs.files_process"
@@ -38,7 +39,9 @@ def mount(directory: str, foreground: bool, socket: str | None, config: str | No
         os.execve(sys.executable, _command(settings, path), discover.environment(os.environ))
     said = discover.launch(lambda pipe: [*_command(settings, path), f"ready={pipe}"], os.environ)
     if said != "ready":
-        raise Unreachable(said or f"the files ended before they were shown; to see why: holdfast mount -f {path}")
+        raise Unreachable(
+            said or f"the files ended before they were shown; to see why: holdfast mount -f {quoted(path)}"
+        )
 
 
 def _command(settings: Settings, path: str) -> list[str]:

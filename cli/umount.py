@@ -8,6 +8,7 @@ import click
 
 from ..transport import mountpoint
 from ..transport.errors import UsageError
+from ..transport.phrases import visible
 
 
 @click.command()
@@ -19,10 +20,16 @@ def umount(directory: str) -> None:
     """
     path = mountpoint.place(directory)
     found = mountpoint.find(path)
-    if found is None:
-        raise UsageError(f"nothing is mounted at {path}")
+    if found is None and not mountpoint.server(path):
+        raise UsageError(f"nothing is mounted at {visible(path)}")
+    if found is not None:
+        _check_ours(found)
+        mountpoint.unmount(path)
+    mountpoint.wait_served_by_nobody(path)
+
+
+def _check_ours(found: mountpoint.Mount) -> None:
     if not found.ours:
         whose = f"user {found.uid}'s" if found.source == mountpoint.SOURCE and found.uid != os.geteuid() else "not ours"
-        raise UsageError(f"what is mounted at {path} is {whose} ({found.source}, {found.kind}); it was left as it is")
-    mountpoint.unmount(path)
-    mountpoint.wait_served_by_nobody(path)
+        what = f"{whose} ({visible(found.source)}, {found.kind})"
+        raise UsageError(f"what is mounted at {visible(found.path)} is {what}; it was left as it is")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import socket
 import stat
@@ -22,12 +23,14 @@ from dataclasses import dataclass
 
 from .control import credentials
 from .errors import InvalidSetting, Unreachable
+from .phrases import quoted, visible
 
 SOURCE = "holdfast"
 TYPES = ("fuse.holdfast", "fuse.flom")  # the second one of a daemon that flom started, as FLoM's own
 DEVICE = "/dev/fuse"
 LIMIT = 5.0  # seconds for fusermount, and for the process that served the files to end
 AGAIN = 0.01  # seconds until we look again whether it has
+LINKS = 40  # that lead from one to the next, as many as the kernel follows
 QUESTIONS = 4096  # how often it can be asked who serves; nobody accepts these connections
 WHERE = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"  # of fusermount, for a daemon without PATH
 
@@ -62,28 +65,31 @@ def place(path: str) -> str:
         path.encode()
     except UnicodeEncodeError as error:
         raise InvalidSetting(f"the mount point {path!r} is not valid UTF-8; choose another one") from error
-    above = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
-    for name in (path, above):
-        if find(name) is not None:
-            return name
-    return os.path.realpath(above)
+    for _ in range(LINKS):
+        if find(path) is not None:
+            break
+        path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+        if find(path) is not None or not os.path.islink(path):
+            break
+        path = os.path.abspath(os.path.join(os.path.dirname(path), os.readlink(path)))
+    return path
 
 
 def find(path: str) -> Mount | None:
     """What is mounted at ``path``; the last one if there are several."""
-    with open("/proc/self/mountinfo", errors="surrogateescape") as table:
+    with open("/proc/self/mountinfo", errors="surrogateescape", newline="\n") as table:
         return from_table(table.read(), path)
 
 
 def from_table(table: str, path: str) -> Mount | None:
-    """As ``find``, in the text of mountinfo."""
+    """As ``find``, in the text of mountinfo, where "\\n" alone ends a line: a path may hold all other characters."""
     found = None
-    for line in table.splitlines():
+    for line in table.split("\n")[:-1]:
         words, _, more = line.partition(" - ")
         if _unescaped(words.split(" ")[4]) == path:
             kind, source, options = more.split(" ")[:3]
-            uids = [option[8:] for option in options.split(",") if option.startswith("user_id=")]
-            found = Mount(path, kind, _unescaped(source), int(uids[0]) if uids else -1)
+            uids = [int(option[8:]) for option in options.split(",") if re.fullmatch(r"user_id=\d+", option)]
+            found = Mount(path, kind, _unescaped(source), uids[0] if uids else -1)
     return found
 
 
@@ -101,8 +107,9 @@ def check(path: str) -> None:
     """
     mounted = find(path)
     if mounted is not None and not (mounted.ours and not server(path)):
-        what = "Holdfast's files are" if mounted.source == SOURCE else f"{mounted.source} ({mounted.kind}) is"
-        raise InvalidSetting(f"{what} mounted at {path} already; unmount it, or choose another directory")
+        other = f"{visible(mounted.source)} ({mounted.kind}) is"
+        what = "Holdfast's files are" if mounted.source == SOURCE else other
+        raise InvalidSetting(f"{what} mounted at {visible(path)} already; unmount it, or choose another directory")
     if mounted is None:
         _check_directory(path)
     if not os.access(DEVICE, os.R_OK | os.W_OK):
@@ -113,18 +120,19 @@ def check(path: str) -> None:
 
 
 def _check_directory(path: str) -> None:
+    told = f"the mount point {visible(path)}"
     try:
         found = os.stat(path)
         if not stat.S_ISDIR(found.st_mode):
-            raise InvalidSetting(f"the mount point {path} is not a directory")
+            raise InvalidSetting(f"{told} is not a directory")
         if os.geteuid() not in (0, found.st_uid):
-            raise InvalidSetting(f"the mount point {path} belongs to user {found.st_uid}, not to you")
+            raise InvalidSetting(f"{told} belongs to user {found.st_uid}, not to you")
         if os.listdir(path):
-            raise InvalidSetting(f"the mount point {path} is not empty; choose an empty directory")
+            raise InvalidSetting(f"{told} is not empty; choose an empty directory")
     except FileNotFoundError as error:
-        raise InvalidSetting(f"the mount point {path} does not exist; make it first: mkdir {path}") from error
+        raise InvalidSetting(f"{told} does not exist; make it first: mkdir {quoted(path)}") from error
     except OSError as error:
-        raise InvalidSetting(f"the mount point {path} cannot be used: {error.strerror}") from error
+        raise InvalidSetting(f"{told} cannot be used: {error.strerror}") from error
 
 
 # --- who serves it ----------------------------------------------------------------------------------------------------
@@ -144,7 +152,8 @@ def claim(path: str) -> socket.socket:
         right.close()
         pid = server(path)
         who = f"process {pid}" if pid else "somebody else"
-        raise InvalidSetting(f"{who} shows files at {path} already; unmount them: holdfast umount {path}") from None
+        told = f"{who} shows files at {visible(path)} already; unmount them: holdfast umount {quoted(path)}"
+        raise InvalidSetting(_not_ended(path, pid) if pid and find(path) is None else told) from None
     return right
 
 
@@ -205,7 +214,7 @@ def unmount(path: str) -> None:
             why = str(error)
         if find(path) is None:
             return
-    raise Unreachable(f"the files at {path} cannot be unmounted: {why}")
+    raise Unreachable(f"the files at {visible(path)} cannot be unmounted: {why}")
 
 
 def _ways(path: str) -> list[list[str]]:
@@ -230,5 +239,12 @@ def wait_served_by_nobody(path: str) -> None:
     until = time.monotonic() + LIMIT
     while pid := server(path):
         if time.monotonic() > until:
-            raise Unreachable(f"the files at {path} are unmounted, but process {pid}, which served them, has not ended")
+            raise Unreachable(_not_ended(path, pid))
         time.sleep(AGAIN)
+
+
+def _not_ended(path: str, pid: int) -> str:
+    return (
+        f"no files are mounted at {visible(path)}, but process {pid}, which serves them, has not ended; "
+        f"if it is stopped it goes on by: kill -CONT {pid}, and ends at once by: kill -KILL {pid}"
+    )

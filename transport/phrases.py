@@ -48,6 +48,17 @@ def visible(text: str) -> str:
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
+def quoted(word: str) -> str:
+    """``word`` as a shell takes it, to be copied from a terminal into a command."""
+    if word.isprintable():
+        from shlex import quote  # hardly any command has need of it
+
+        return quote(word)
+    hidden = {one for one in word if one in "\\'" or not one.isprintable()}
+    octal = {ord(one): "".join(f"\\{byte:03o}" for byte in one.encode(errors="surrogateescape")) for one in hidden}
+    return f"$'{word.translate(octal)}'"
+
+
 def span(seconds: float) -> str:
     """A duration in its two greatest units: ``0.4s``, ``12s``, ``1m34s``, ``2h05m``, ``3d04h``.
 

@@ -76,7 +76,7 @@ def test_a_link_leads_to_where_the_files_are_shown(house: House, files: Path) ->
 
 def test_a_place_with_blanks_in_its_name_will_do(house: House) -> None:
     start_daemon(house)
-    with mount_point(house, "a b\tc\\d,e") as path:
+    with mount_point(house, "a b\tc\\d,e\n\r\f\x85\u2028'") as path:
         assert house.run("mount", str(path)).returncode == 0
         assert is_mounted(path)
         assert os.listdir(path) == ["status"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 from dataclasses import replace
 from time import mktime
 
@@ -11,7 +14,18 @@ from hypothesis import strategies as st
 
 from holdfast.transport.enums import Mode
 from holdfast.transport.names import Kind
-from holdfast.transport.phrases import counted, hour, limit, person, person_at_work, share, span, visible, wanted
+from holdfast.transport.phrases import (
+    counted,
+    hour,
+    limit,
+    person,
+    person_at_work,
+    quoted,
+    share,
+    span,
+    visible,
+    wanted,
+)
 from people import hello
 from scenes import holder
 
@@ -25,6 +39,14 @@ from scenes import holder
 )
 def test_a_duration_is_told_in_its_two_greatest_units(seconds: float, told: str) -> None:
     assert span(seconds) == told
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
+@pytest.mark.parametrize("word", ["plain", "", "a b", "it's", "$HOME", "\x1b[31m\n'\\x1", "\x85é\u20289", "\udcff"])
+def test_a_quoted_word_can_be_seen_and_is_what_it_was_to_a_shell(word: str) -> None:
+    assert quoted(word).isprintable()
+    read = subprocess.run(["bash", "-c", f"printf %s {quoted(word)}"], check=True, capture_output=True).stdout
+    assert os.fsdecode(read) == word
 
 
 def test_an_instant_of_another_day_is_told_with_its_day() -> None:
