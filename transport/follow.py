@@ -2,7 +2,8 @@
 
 The rule: the picture is whole or it is not shown, and its end is told in a sentence. Two connections are kept: one to
 the incubator, whose end is the daemon's end, and one to the registry, which may die and come back. Then the incubator
-is asked again, and the old picture stays until the new one is whole.
+is asked again, and the old picture stays until the new one is whole. A registry that says nothing for too long is given
+up by ``Silent``; whoever has something to show meanwhile goes on, and it is tried again every few seconds.
 
 One epoll descriptor stands for both, the same one as long as somebody follows, so it can be waited for beside others.
 ``update`` waits no longer than it is told to, but for the moment that a connection to a new registry takes.
@@ -16,7 +17,7 @@ from time import monotonic, sleep
 
 from . import addresses, discover, identity
 from .errors import Unreachable
-from .messages import Changes, Echo, Fault, Gone, Located, Mismatch, Observe, Refused, Welcome
+from .messages import Changes, Echo, Fault, Gone, Located, Mismatch, Observe, Refusal, Refused, Welcome
 from .picture import Picture, Questions, Scene
 from .wire import ID_SIZE, Message, decode, encode
 from .zmtp import Closed, Wire
@@ -34,6 +35,10 @@ TRIES = 5  # connections to daemons that are just ending
 LIFE = 10.0  # seconds within which a registry tells something, if need be nothing …
 SILENCE = LIFE + PATIENCE  # … and after which one that does not is given up
 SINCE = 1  # minor version of the protocol in which there is a registry
+
+
+class Silent(Unreachable):
+    """The daemon is there, its registry is not, or does not answer: ``update`` may be called again."""
 
 
 class Follower:
@@ -56,6 +61,8 @@ class Follower:
         self._start = start
         self._registry: Wire | None = None
         self._untold = False  # parts of a change were told, and not all of them yet
+        self._asked = True  # where the registry is, and not answered yet
+        self._given_up = False  # and said so
         self._lost_at = self._heard_at = monotonic()
         self._daemon = self._enter_daemon()
         self._epoll = select.epoll()
@@ -82,7 +89,8 @@ class Follower:
             Whether something has changed.
 
         Raises:
-            Unreachable: the daemon has ended, or no registry can be reached; the sentence says where to look.
+            Silent: no registry can be reached now; the sentence says where to look.
+            Unreachable: the daemon has ended, or cannot be understood.
         """
         until = None if timeout is None else monotonic() + timeout
         while True:
@@ -98,9 +106,16 @@ class Follower:
     def _check_patience(self, now: float) -> None:
         told = f"{self._place.directory}/daemon.log, unless it logs elsewhere, may say why"
         if self._registry is None and now - self._lost_at >= PATIENCE:
-            raise Unreachable(f"the daemon's registry has not been there for {PATIENCE:g}s; {told}")
+            self._ask()
+            raise self._give_up(f"the daemon's registry has not been there for {PATIENCE:g}s; {told}")
         if self._registry is not None and now - self._heard_at >= SILENCE:
-            raise Unreachable(f"the daemon's registry has told nothing for {SILENCE:g}s; {told}")
+            self._drop_registry()
+            raise self._give_up(f"the daemon's registry has told nothing for {SILENCE:g}s; {told}")
+
+    def _give_up(self, sentence: str) -> Silent:
+        self._given_up = True
+        self._lost_at = monotonic()
+        return Silent(sentence)
 
     # --- the daemon ---------------------------------------------------------------------------------------------------
 
@@ -162,7 +177,11 @@ class Follower:
     def _heard_from_daemon(self, message: Message) -> bool:
         match message:
             case Located():
+                self._asked = False
                 return self._enter_registry(message.address) and self._take_from_registry()
+            case Refused(why=Refusal.EXHAUSTED):
+                self._asked = False
+                raise self._give_up(message.sentence)
             case Refused() | Mismatch():
                 raise Unreachable(message.sentence)
             case Fault():
@@ -182,10 +201,12 @@ class Follower:
                 wire.close()
                 raise
         except OSError:  # Unreachable is one
-            sleep(AGAIN)
-            self._daemon.send(encode(Observe()))
+            if not self._given_up:
+                sleep(AGAIN)
+                self._ask()
             return False
         self._registry = wire
+        self._given_up = False
         self._heard_at = monotonic()
         self._epoll.register(wire.fileno(), select.EPOLLIN)
         return True
@@ -196,7 +217,9 @@ class Follower:
             while self._registry is not None and (frame := self._registry.receive(0)) is not None:
                 changed |= self._apply(decode(frame), self._registry)
         except Closed:
-            self._lose_registry()
+            self._drop_registry()
+            self._lost_at = monotonic()
+            self._ask()
         return changed
 
     def _apply(self, message: Message, registry: Wire) -> bool:
@@ -212,12 +235,16 @@ class Follower:
         self._untold = False
         return True
 
-    def _lose_registry(self) -> None:
+    def _drop_registry(self) -> None:
         assert self._registry is not None
         self._registry.close()
         self._registry = None
-        self._lost_at = monotonic()
-        self._daemon.send(encode(Observe()))
+
+    def _ask(self) -> None:
+        """Ask the incubator where the registry is, unless it has been asked and has not answered."""
+        if not self._asked:
+            self._asked = True
+            self._daemon.send(encode(Observe()))
 
 
 def snapshot(settings: Settings, environ: Mapping[str, str]) -> Scene:

@@ -6,7 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from mailbox import Actor
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from holdfast.actors.process import Effect
 from holdfast.actors.watched import Watched
 from holdfast.transport import follow
 from holdfast.transport.errors import Unreachable
-from holdfast.transport.follow import Follower, snapshot
+from holdfast.transport.follow import Follower, Silent, snapshot
 from holdfast.transport.messages import (
     Fault,
     Gone,
@@ -235,6 +235,57 @@ def test_a_registry_that_tells_nothing_is_given_up(place: Place, monkeypatch: py
         follower.update(None)
 
 
+def test_who_goes_on_after_silence_follows_again_once_the_registry_answers(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seconds in (("SILENCE", 0.1), ("PATIENCE", 0.1), ("ENTRY", 0.05)):
+        monkeypatch.setattr(follow, name, seconds)
+    desk = place.desk()
+    teller = place.teller(*BUSY)
+    with place.follow() as follower:
+        follower.update(None)
+        descriptor = follower.fileno()
+        teller.mute = True
+        for _ in range(5):
+            with pytest.raises(Silent):
+                follower.update(None)
+        assert desk.asked <= 5, "no more than once each time"
+        assert sessions(follower) == {"a"}
+        teller.coming.append(holder("b"))
+        teller.mute = False
+        monkeypatch.setattr(follow, "ENTRY", LIMIT)
+        monkeypatch.setattr(follow, "SILENCE", LIMIT)
+        _update_through_silence(follower)
+        update_until(follower, lambda: sessions(follower) == {"a", "b"})
+        assert follower.fileno() == descriptor
+
+
+def test_who_goes_on_after_a_refusal_follows_the_registry_that_is_started_later(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "PATIENCE", 0.1)
+    resting = Refused(Refusal.EXHAUSTED, "it keeps dying")
+    place.desk(Located("r1", 0), resting, resting, Located("r2", 0))
+    first = place.teller(*BUSY)
+    place.teller(INCUBATOR, resource("printer"), holder("b"), name="r2")
+    with place.follow() as follower:
+        follower.update(None)
+        first.end()
+        with pytest.raises(Silent, match="it keeps dying"):
+            follower.update(None)
+        _update_through_silence(follower)
+        assert sessions(follower) == {"b"}
+
+
+def _update_through_silence(follower: Follower) -> None:
+    until = time.monotonic() + LIMIT
+    while True:
+        assert time.monotonic() < until
+        with suppress(Silent):
+            if follower.update(None):
+                return
+
+
 def test_silence_counts_from_what_was_told_last(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.desk()
     teller = place.teller(*BUSY)
@@ -280,10 +331,14 @@ def test_the_end_of_the_daemon_is_told_at_once(registry_first: bool, place: Plac
             follower.update(None)
 
 
-def test_a_daemon_that_is_ending_is_not_waited_for(place: Place) -> None:
-    place.desk(Gone())
-    with place.follow() as follower, pytest.raises(Unreachable, match="the daemon has ended"):
+@pytest.mark.parametrize(
+    ("said", "told"), [(Gone(), "the daemon has ended"), (Refused(Refusal.STOPPING, "it was stopped"), "was stopped")]
+)
+def test_a_daemon_that_is_ending_is_not_waited_for(said: Message, told: str, place: Place) -> None:
+    place.desk(said)
+    with place.follow() as follower, pytest.raises(Unreachable, match=told) as raised:
         follower.update(None)
+    assert not isinstance(raised.value, Silent)
 
 
 def test_an_older_daemon_is_named_as_such(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
