@@ -36,6 +36,7 @@ class Machine:
         self.put("python3", f'exec {sys.executable} "$@"')
         self.put("ip", "")
         self.put("pgrep", "")
+        self.put("busybox", "")
         self.put("ldconfig", "echo libfuse.so.2")
         self.user("0")
 
