@@ -1,8 +1,9 @@
 """What a person is told while a lock is waited for: for what, for how long, and who has it.
 
 The rule: a wait is explained once, when it has become long (``AFTER``) and somebody looks at a terminal; and whenever
-the person asks. The answer to a question is never left out: if the daemon does not say why within ``ANSWER``, we say
-what we know ourselves. Nobody is told twice: not if the wait ends by itself right afterwards, and tells the same.
+the person asks. The answer to a question is never left out: if the daemon does not say why within ``ANSWER``, or does
+not know the question (protocol 1.0), we say what we know ourselves. Nobody is told twice: not if the wait ends by
+itself right afterwards, and tells the same.
 
 Whoever asks by a signal may do so at any instant, so a signal's handler does nothing here. Its number comes through a
 pipe that the interpreter's own C handler writes to (``signal.set_wakeup_fd``), and the wait listens to both: a handler
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 AFTER = 2.0  # seconds until a wait is explained to whoever looks at a terminal
 ANSWER = 1.0  # seconds for the daemon to say why; also what must be left of a wait that is worth explaining
+MANY = 4096  # rings that are read at once
 
 
 class Waiting:
@@ -69,8 +71,11 @@ class Waiting:
 
     def hear(self, message: Message) -> None:
         """What the daemon said; the answer to our question may be among it."""
-        if isinstance(message, Fault):  # it does not know the question
+        if isinstance(message, Fault) and self._wanted:  # it does not know the question
+            told = self._due_at is None
             self._settle()
+            if not told:
+                self._say_ourselves("the daemon is of an older version and cannot say why")
         elif isinstance(message, Explained) and self._wanted and self._session.state in WAITS:
             self._settle()
             if not message.granted:
@@ -87,27 +92,41 @@ class Waiting:
             timeout = due if timeout is None else min(timeout, due)
         # Milliseconds are rounded up, as in Wire: one that ends early would be followed by an empty one.
         ready = poll.poll(None if timeout is None else -int(-min(timeout, 1e6) * 1000 // 1))
-        if any(descriptor == self._bell for descriptor, _ in ready):
+        if any(descriptor == self._bell for descriptor, _ in ready) and self._is_rung():
             self._ring()
         if self._due_at is not None and self._due_at <= monotonic():
             self._be_due()
 
+    def _is_rung(self) -> bool:
+        """Take in what there is at the bell; listen to it no longer if nobody can ring it any more."""
+        try:
+            first = more = os.read(self._bell, MANY)
+            while len(more) == MANY:
+                more = os.read(self._bell, MANY)
+        except BlockingIOError:  # that was all, or another wait has the same bell and was faster
+            return True
+        except OSError:
+            first = b""
+        if not first:
+            self._bell = -1
+        return bool(first)
+
     def _ring(self) -> None:
         """Somebody asks: at once, and every time."""
-        with suppress(BlockingIOError):
-            while len(os.read(self._bell, 4096)) == 4096:
-                pass
         if self._due_at is None or not self._wanted:
             self._want()
 
     def _be_due(self) -> None:
         if self._wanted:
             self._due_at = None  # what the daemon says later is told all the same
-            say(f"{wait_in_words(self._session, monotonic())}; the daemon has not said why")
+            self._say_ourselves("the daemon has not said why")
         elif self._always or looks_on():
             self._want()
         else:
             self._settle()
+
+    def _say_ourselves(self, because: str) -> None:
+        say(f"{wait_in_words(self._session, monotonic())}; {because}")
 
     def _want(self) -> None:
         self._wanted = True

@@ -198,19 +198,88 @@ def test_an_answer_that_comes_late_is_told_all_the_same(
     lock.close()
 
 
-def test_a_daemon_that_does_not_know_the_question_harms_no_wait(
-    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("explain", [0.0, None])
+def test_a_daemon_that_does_not_know_the_question_is_told_once_and_harms_no_wait(
+    house: House,
+    capsys: pytest.CaptureFixture[str],
+    bell: tuple[int, Callable[[], object]],
+    explain: float | None,
 ) -> None:
     def fault() -> list[Message]:
         threading.Timer(0.1, lambda: house.say(Granted(17, "", 0.5))).start()
         return [Fault("there is no message 18")]
 
-    monkeypatch.setattr(waiting, "ANSWER", 0.01)
     house.answers[Explain] = fault
-    with Lock("x", explain=0, settings=house.settings) as lock:
+    lock = Lock("x", explain=explain, settings=house.settings)
+    if explain is None:
+        lock.bell = bell[0]
+        bell[1]()
+    with lock:
         assert lock.token == 17
     lock.close()
+    told = "holdfast: waiting for x (EX) for a while; the daemon is of an older version and cannot say why\n"
+    assert capsys.readouterr().err == told
+
+
+def test_who_asks_an_old_daemon_again_is_told_again_what_we_know(
+    house: House, monkeypatch: pytest.MonkeyPatch, bell: tuple[int, Callable[[], object]]
+) -> None:
+    def say(sentence: str) -> None:
+        said.append(sentence.partition("; ")[2])
+        if len(said) == 1:
+            bell[1]()
+        else:
+            house.say(Granted(17, "", 0.5))
+
+    said: list[str] = []
+    monkeypatch.setattr(waiting, "ANSWER", 0.01)
+    monkeypatch.setattr(waiting, "say", say)
+    house.answers[Explain] = [Fault("there is no message 18")]
+    lock = Lock("x", timeout=LIMIT, explain=0.0, settings=house.settings)
+    lock.bell = bell[0]
+    with lock:
+        assert said[-1] == "the daemon has not said why"
+    lock.close()
+
+
+@pytest.mark.parametrize("how", ["nobody can ring it", "it is closed"])
+def test_a_bell_that_cannot_ring_any_more_is_not_listened_to(
+    house: House, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    def queue() -> list[Message]:
+        threading.Timer(0.1, lambda: house.say(Granted(17, "", 0.5))).start()
+        return [Queued(2)]
+
+    house.answers[Acquire] = queue
+    inner, outer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    lock = Lock("x", explain=None, settings=house.settings)
+    lock.bell = inner
+    os.close(outer)
+    if how == "it is closed":
+        os.close(inner)
+        lock.bell = 9999
+    with lock:
+        assert lock.token == 17
+    lock.close()
+    house.do(lambda: None)  # what it has answered it has put down by now
+    assert Explain not in house.all_heard()
     assert capsys.readouterr().err == ""
+    if how == "nobody can ring it":
+        os.close(inner)
+
+
+def test_a_last_ring_is_heard_though_nobody_can_ring_again(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    inner, outer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    os.write(outer, bytes(waiting.MANY))
+    os.close(outer)
+    lock = Lock("x", explain=None, settings=house.settings)
+    lock.bell = inner
+    with lock:
+        assert capsys.readouterr().err == TOLD
+    lock.close()
+    os.close(inner)
+    house.do(lambda: None)  # what it has answered it has put down by now
+    assert house.all_heard().count(Explain) == 1
 
 
 def test_who_is_parked_is_told_so(house: House, capsys: pytest.CaptureFixture[str]) -> None:
