@@ -16,11 +16,13 @@ from collections.abc import Mapping
 from . import addresses, discover, identity
 from .errors import HoldfastError, Unreachable
 from .messages import Dump, Dumped, Echo, Fault, Mismatch, Stop, Stopping, Welcome
+from .phrases import too_old
 from .settings import Settings
 from .wire import ID_SIZE, Message, decode, encode
 from .zmtp import Closed, Wire
 
 PATIENCE = 5.0  # seconds for each answer
+DUMPS = 1  # minor version of the protocol in which there are dumps
 END = 15.0  # seconds for all processes to end; children are killed after 5
 
 
@@ -77,12 +79,12 @@ def write_dump(settings: Settings, environ: Mapping[str, str]) -> str:
         The path of the file, on the daemon's machine.
 
     Raises:
-        Unreachable: there is none, or it does not answer, or it ended meanwhile.
+        Unreachable: there is none, it is too old to know how, it does not answer, or it ended meanwhile.
         HoldfastError: it refused, or could not write it, and why.
     """
     wire = _find(settings)
     try:
-        answer = _ask(wire, environ, Dump())
+        answer = _ask(wire, environ, Dump(), since=DUMPS)
     except Closed:
         raise Unreachable("the daemon ended before it had written anything") from None
     finally:
@@ -100,12 +102,18 @@ def _find(settings: Settings) -> Wire:
     return wire
 
 
-def _ask(wire: Wire, environ: Mapping[str, str], question: Message) -> Message:
-    """Introduce ourselves, ask, and hear the answer."""
+def _ask(wire: Wire, environ: Mapping[str, str], question: Message, since: int = 0) -> Message:
+    """Introduce ourselves, ask, and hear the answer.
+
+    Args:
+        since: minor version of the protocol in which there is this question.
+    """
     wire.send(encode(identity.hello(os.urandom(ID_SIZE), environ)))
     welcome = _hear(wire)
     if not isinstance(welcome, Welcome):
         raise _not_a_daemon()
+    if welcome.minor < since:
+        raise Unreachable(too_old(wire.path, "writes no dumps"))
     wire.send(encode(Echo(welcome.nonce)), encode(question))
     return _hear(wire)
 

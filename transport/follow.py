@@ -18,6 +18,7 @@ from time import monotonic, sleep
 from . import addresses, discover, identity
 from .errors import Unreachable
 from .messages import Changes, Echo, Fault, Gone, Located, Mismatch, Observe, Refusal, Refused, Welcome
+from .phrases import too_old
 from .picture import Picture, Questions, Scene
 from .wire import ID_SIZE, Message, decode, encode
 from .zmtp import Closed, Wire
@@ -145,10 +146,7 @@ class Follower:
         return wire
 
     def _too_old(self) -> str:
-        return (
-            f"the daemon at {self._place.socket} is of an older version and keeps no picture; "
-            "restart it when nobody holds a lock: holdfast stop"
-        )
+        return too_old(self._place.socket, "keeps no picture")
 
     def _introduce(self, wire: Wire, patience: float, then: Message) -> Welcome:
         """Begin a session, and say more in the same breath."""

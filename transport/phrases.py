@@ -94,6 +94,13 @@ def limit(seconds: float) -> str:
     return f"{round(seconds, 2) or seconds:g}s"
 
 
+def too_old(socket: str, lacks: str) -> str:
+    """What is said of a daemon of an older version at ``socket``: what it ``lacks``, and what to do."""
+    return (
+        f"the daemon at {socket} is of an older version and {lacks}; restart it when nobody holds a lock: holdfast stop"
+    )
+
+
 def counted(number: int, noun: str, nouns: str = "") -> str:
     """``1 process``, ``2 processes``; ``1 waits``, ``2 wait``; the plural is the noun and an s if not said."""
     return f"{number} {noun if number == 1 else nouns or noun + 's'}"

@@ -11,9 +11,12 @@ import pytest
 from holdfast.transport import control
 from holdfast.transport.control import pid_behind, stop_daemon, write_dump
 from holdfast.transport.errors import HoldfastError, Unreachable
+from holdfast.transport.messages import Hello, Welcome
 from holdfast.transport.settings import Settings, load
 from holdfast.transport.sockets import Router, listen_unix
 from raw import find, holder, start_daemon
+from scripted_house import NONCE
+from scripted_house import House as ScriptedHouse
 from support import House, alive, wait_dead, wait_line
 
 
@@ -96,6 +99,13 @@ def test_for_a_dump_too_there_must_be_a_daemon_that_answers(house: House, monkey
     with pytest.raises(Unreachable, match="has not answered"):
         write_dump(load("holdfast", {"socket": path}, {}, None).settings, {})
     router.close()
+
+
+def test_a_daemon_that_is_too_old_for_dumps_is_told_so() -> None:
+    with ScriptedHouse() as old:
+        old.answers[Hello] = [Welcome(NONCE, 0, 0)]
+        with pytest.raises(Unreachable, match="is of an older version and writes no dumps; restart it"):
+            write_dump(old.settings, {})
 
 
 @pytest.mark.slow
