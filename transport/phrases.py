@@ -50,10 +50,10 @@ def visible(text: str) -> str:
 
 def quoted(word: str) -> str:
     """``word`` as a shell takes it, to be copied from a terminal into a command."""
-    if word.isprintable():
-        from shlex import quote  # hardly any command has need of it
-
-        return quote(word)
+    if word and all(one.isascii() and one.isalnum() or one in "_-+./:,@%=" for one in word):
+        return word
+    if word.isprintable() and "'" not in word:
+        return f"'{word}'"
     hidden = {one for one in word if one in "\\'" or not one.isprintable()}
     octal = {ord(one): "".join(f"\\{byte:03o}" for byte in one.encode(errors="surrogateescape")) for one in hidden}
     return f"$'{word.translate(octal)}'"
