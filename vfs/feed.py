@@ -4,7 +4,11 @@ The rule: libfuse owns the main thread; this one thread owns everything else: th
 parent's pipe, the signals, and the unmounting. It publishes what has changed by one assignment; a tree is made of it by
 whoever looks, so nobody pays while nobody looks. A reader never waits for a socket.
 
-A tree is made anew when the picture has changed, and each second, because durations grow.
+A tree is made anew when the picture has changed, and each second, because durations grow. While the registry does not
+answer there is no picture, and nothing old is shown for it.
+
+Whatever fails here, a fault of ours too, is the end of the mount and of the process: nobody would keep the files
+current, or take them away.
 """
 
 from __future__ import annotations
@@ -13,18 +17,19 @@ import os
 import select
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from json import dumps
 
 from ..transport import mountpoint
-from ..transport.errors import HoldfastError, Unreachable
-from ..transport.follow import Follower
+from ..transport.errors import HoldfastError
+from ..transport.follow import Follower, Silent
 from ..transport.messages import Changes, End, Ended, Report, Reported
 from ..transport.picture import Picture, Scene
 from ..transport.pipe import Pipe
 from ..transport.wire import Message
 from .opened import Opened
-from .tree import Stamps, Tree
+from .tree import Missing, Stamps, Tree
 
 START = 5.0  # seconds for libfuse to mount
 RETURN = 1.0  # seconds for libfuse to notice that it is unmounted; a reader who sits inside keeps it from that
@@ -70,6 +75,7 @@ class Look:
         self._offset = wall() - self._began
         self._stamps = Stamps()
         self.last_change: float = self._began  # assigned by the feed; equal only to itself
+        self.missing: Missing | None = None  # assigned by the feed, before that
         self._made_of: tuple[float, int] | None = None
         self._tree: Tree | None = None
 
@@ -85,6 +91,7 @@ class Look:
                 began=self._began,
                 last=made_of[0],
                 stamps=self._stamps,
+                missing=self.missing,
             )
             self._made_of = made_of
         return self._tree
@@ -133,6 +140,13 @@ class Feed:
         """Let the thread run."""
         self._thread.start()
 
+    def miss(self, why: str) -> None:
+        """Show that there is no picture. The first reason counts until there is one."""
+        if self.look.missing is None:
+            now = time.monotonic()
+            self.look.missing = Missing(why, now)
+            self.look.last_change = now
+
     # --- called by the main thread ------------------------------------------------------------------------------------
 
     def mounted(self) -> None:
@@ -155,13 +169,20 @@ class Feed:
     def _run(self) -> None:
         try:
             while not self._has_returned.is_set() and not self._told_to_end():
-                if self._follower.update(0):
-                    self.look.last_change = time.monotonic()
-        except HoldfastError as error:
+                self._update()
+        except Exception as error:
             self._replaced = True
-            self._failed(str(error))
-        finally:  # also after a fault of ours, lest there be files that nobody keeps current
-            self._unmount()
+            self._failed(_told(error))
+        finally:
+            self._end()
+
+    def _update(self) -> None:
+        try:
+            if self._follower.update(0):
+                self.look.missing = None
+                self.look.last_change = time.monotonic()
+        except Silent as silence:
+            self.miss(str(silence))
 
     def _told_to_end(self) -> bool:
         """Wait for something to do; say whether it is to end."""
@@ -187,19 +208,38 @@ class Feed:
             self._parent.send(Reported(dumps(facts)))
         return isinstance(message, End)
 
-    def _unmount(self) -> None:
+    def _end(self) -> None:
         """Take the files away, and end the process if libfuse does not return."""
-        self._is_mounted.wait(0.0 if self._has_returned.is_set() else START)
-        if not self._has_returned.is_set() and mountpoint.find(self._path) is not None:
-            try:
+        try:
+            self._is_mounted.wait(0.0 if self._has_returned.is_set() else START)
+            if not self._has_returned.is_set() and self._may_be_mounted():
                 mountpoint.unmount(self._path)
-            except Unreachable as error:
-                self._failed(str(error))
-        if not self._has_returned.wait(RETURN):
-            os._exit(self._say_ended())
+        except Exception as error:
+            self._failed(_told(error))
+        finally:
+            if not self._has_returned.wait(RETURN):
+                try:
+                    code = self._say_ended()
+                except Exception:
+                    code = 1
+                os._exit(code)
+
+    def _may_be_mounted(self) -> bool:
+        try:
+            return mountpoint.find(self._path) is not None
+        except Exception:  # that may be why we end
+            return True
 
     def _say_ended(self) -> int:
         """Tell the incubator, unless another one is to take our place; give the exit code."""
         if self._parent is not None and not self._replaced:
             self._parent.send(Ended("told to, or unmounted"))
         return int(self._replaced)
+
+
+def _told(error: Exception) -> str:
+    """What went wrong, for a person; a fault of ours with its stack on stderr."""
+    if isinstance(error, HoldfastError):
+        return str(error)
+    traceback.print_exception(error)
+    return f"a fault of ours, please report it: {error!r}"

@@ -27,7 +27,7 @@ from contextlib import suppress
 
 from ..transport import mountpoint
 from ..transport.errors import HoldfastError, InvalidSetting
-from ..transport.follow import Follower
+from ..transport.follow import Follower, Silent
 from ..transport.messages import Ended, Ready
 from ..transport.pipe import Pipe
 from ..transport.settings import Settings
@@ -109,7 +109,12 @@ def show(
     right = mountpoint.claim(path)
     follower = Follower(settings, {})
     feed = Feed(follower, path, wakeup=wakeup, parent=parent, failed=failed)
-    follower.update(None)
+    try:
+        follower.update(None)
+    except Silent as silence:
+        if parent is None:
+            raise
+        feed.miss(str(silence))  # whoever was started again shows the same as whoever was there before
     feed.start()
 
     def mounted() -> None:

@@ -53,6 +53,13 @@ class Directory(NamedTuple):
 Node = File | Directory
 
 
+class Missing(NamedTuple):
+    """Why there is no picture to show."""
+
+    why: str
+    at: float  # since when, monotonic
+
+
 class Stamps:
     """When directories last gained or lost an entry, as far as anybody saw it: it outlives the trees."""
 
@@ -91,10 +98,19 @@ class Tree:
         offset: what makes Unix seconds of them.
         began: the directories at the top are from then, monotonic.
         last: ``scene`` changed the last time then, monotonic.
+        missing: there is nothing to see but this.
     """
 
     def __init__(
-        self, scene: Scene, *, now: float, offset: float, began: float, last: float, stamps: Stamps | None = None
+        self,
+        scene: Scene,
+        *,
+        now: float,
+        offset: float,
+        began: float,
+        last: float,
+        stamps: Stamps | None = None,
+        missing: Missing | None = None,
     ) -> None:
         self._scene = scene
         self._now = now
@@ -102,7 +118,8 @@ class Tree:
         self._began = began
         self._last = last
         self._stamps = stamps or Stamps()
-        self._known: dict[str, Node] = {"/": self._fixed(began, {"status": (True, self._status)})}
+        status = self._status if missing is None else lambda: self._nothing_but(missing)
+        self._known: dict[str, Node] = {"/": self._fixed(began, {"status": (True, status)})}
 
     def node(self, path: str) -> Node | None:
         """What is at ``path``, which begins with / and ends with a name; None if there is nothing."""
@@ -131,6 +148,11 @@ class Tree:
                 "all.json": (False, lambda: self._file(f"{as_json(self._document())}\n", self._now)),
             },
         )
+
+    def _nothing_but(self, missing: Missing) -> Directory:
+        """Neither what was there before, which may not be true, nor nothing, which is not true either."""
+        told = f"there has been no picture since {instant(missing.at + self._offset)}: {missing.why}"
+        return self._fixed(missing.at, {"summary": (False, lambda: self._file(_line(told), missing.at))})
 
     def _document(self) -> dict[str, object]:
         return document(self._scene, self._now, self._now + self._offset)

@@ -13,7 +13,7 @@ import pytest
 
 from holdfast.transport import mountpoint
 from holdfast.transport.errors import Unreachable
-from holdfast.transport.follow import Follower
+from holdfast.transport.follow import Follower, Silent
 from holdfast.transport.messages import End, Ended, Report, Reported
 from holdfast.transport.picture import Picture
 from holdfast.transport.pipe import Pipe, pipe_pair
@@ -125,7 +125,7 @@ class Told(Follower):
     def __init__(self) -> None:
         self.picture = Picture()
         self.news = os.eventfd(0, os.EFD_NONBLOCK)
-        self.fault: Unreachable | None = None
+        self.fault: Exception | None = None
         self.updates = 0
 
     def fileno(self) -> int:
@@ -162,6 +162,13 @@ class Stage:
     def hear(self) -> object:
         assert select.select([self.parent], [], [], LIMIT)[0]
         return self.parent.receive()
+
+    def news(self) -> None:
+        """Let the follower have something to say, and wait until it was heard."""
+        os.eventfd_write(self.follower.news, 1)
+        for _ in range(2):  # after the first report at the latest it is heard, before the second one
+            self.parent.send(Report())
+            self.hear()
 
     def end(self) -> int:
         """As the main thread does when libfuse has returned."""
@@ -200,6 +207,70 @@ def test_the_end_of_the_picture_is_told(stage: Stage) -> None:
     os.eventfd_write(stage.follower.news, 1)
     assert stage.end() == 1
     assert stage.said == ["the daemon has ended"]
+
+
+def test_a_silent_registry_ends_nothing_and_nothing_old_is_shown_until_it_speaks(stage: Stage) -> None:
+    look = stage.feed.look
+    stage.follower.picture.apply(changes(resource("printer")), NOW)
+    for why in ("it told nothing", "it is not there"):
+        stage.follower.fault = Silent(why)
+        stage.news()
+        assert "it told nothing" in text(look, "/status/summary"), "since when, counts from the first time"
+        assert look.tree().node("/status/lockers") is None
+    stage.follower.fault = None
+    stage.news()
+    assert look.tree().node("/status/lockers/3") is not None
+    assert not stage.unmounted.is_set()
+    stage.parent.send(End())
+    assert stage.end() == 0
+    assert stage.said == []
+
+
+@pytest.mark.parametrize("find", ["works", "fails too"])
+def test_a_fault_of_ours_is_the_end_of_the_mount_and_told(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, find: str
+) -> None:
+    def fail(path: str) -> None:
+        raise IndexError("x")
+
+    if find == "fails too":
+        monkeypatch.setattr(mountpoint, "find", fail)
+    stage.follower.fault = IndexError("list index out of range")
+    os.eventfd_write(stage.follower.news, 1)
+    assert stage.end() == 1
+    assert stage.said == ["a fault of ours, please report it: IndexError('list index out of range')"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("also", ["", "unmount", "failed", "send"])
+def test_the_process_ends_though_libfuse_does_not_return_whatever_else_fails(
+    monkeypatch: pytest.MonkeyPatch, also: str
+) -> None:
+    stage = Stage(monkeypatch)
+    codes: list[int] = []
+    unmount = mountpoint.unmount
+
+    def fail(*anything: object) -> None:
+        unmount("")
+        raise RuntimeError("x")
+
+    monkeypatch.setattr(feeds, "RETURN", 0.0)
+    monkeypatch.setattr(os, "_exit", codes.append)
+    if also == "unmount":
+        monkeypatch.setattr(mountpoint, "unmount", fail)
+    elif also == "failed":
+        stage.follower.fault = IndexError("x")
+        monkeypatch.setattr(stage.feed, "_failed", fail)
+    elif also == "send":
+        monkeypatch.setattr(stage.pipe, "send", fail)
+    if stage.follower.fault:
+        os.eventfd_write(stage.follower.news, 1)
+    else:
+        stage.parent.send(End())
+    stage.feed._thread.join(LIMIT)
+    assert codes == [int(also in ("failed", "send"))]
+    assert stage.unmounted.is_set()
+    stage.parent.close()
 
 
 def test_files_that_somebody_else_unmounted_are_not_unmounted_again(stage: Stage) -> None:

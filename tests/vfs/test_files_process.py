@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.cli.mount import MODULE
-from mounts import is_mounted, mount_point, needs_fuse, server_of, wait_mounted, wait_unmounted
+from mounts import is_mounted, mount_point, needs_fuse, read, server_of, wait_mounted, wait_unmounted
 from raw import start_daemon
 from support import LIMIT, House, wait_dead, wait_line, wait_until
 
@@ -107,6 +108,63 @@ def test_an_actor_that_cannot_show_them_says_why_once_and_locking_goes_on(house:
     assert house.run("run", "-r", "printer", "--", "true").returncode == 0
     assert house.run("status").returncode == 0
     assert "HFD024W" not in log(house)
+
+
+HASTY = """
+import sys
+from holdfast.transport import follow
+follow.LIFE, follow.SILENCE, follow.PATIENCE = 0.2, 2.0, 0.5
+from holdfast.vfs import feed
+feed.GUARD = 0.1
+from holdfast.vfs.files_process import alone
+sys.exit(alone(sys.argv[1:]))
+"""
+
+
+def test_a_stopped_registry_costs_no_mount_and_nothing_old_is_shown_meanwhile(house: House, files: Path) -> None:
+    start_daemon(house)
+    holder = house.hold("-r", "printer")
+    process = house.popen([house.words()[0], "-P", "-c", HASTY, f"rundir={house.run_dir}", f"mount={files}"])
+    wait_until(lambda: is_mounted(files) and len(os.listdir(files / "status/lockers")) == 1)
+    registry = registry_of(house)
+    os.kill(registry, signal.SIGSTOP)
+    try:
+        wait_until(lambda: os.listdir(files / "status") == ["summary"])
+        assert "told nothing for 2s" in read(files / "status/summary")
+        assert house.let_go(holder) == 0
+    finally:
+        os.kill(registry, signal.SIGCONT)
+    wait_until(lambda: "lockers" in os.listdir(files / "status"))
+    wait_until(lambda: os.listdir(files / "status/lockers") == [])
+    assert server_of(files) == process.pid
+    assert registry_of(house) == registry
+    house.run("stop", "--now")
+    assert process.wait(LIMIT) == 0
+    assert not is_mounted(files)
+
+
+def test_an_actor_that_is_killed_while_the_registry_is_stopped_is_replaced_by_one_that_waits_for_it(
+    house: House, files: Path
+) -> None:
+    start_daemon(house, f"mount={files}")
+    wait_until(lambda: log(house).count("HFD050I") == 1)
+    registry = registry_of(house)
+    os.kill(registry, signal.SIGSTOP)
+    try:
+        first = server_of(files)
+        os.kill(first, signal.SIGKILL)
+        wait_dead(first)
+        wait_until(lambda: log(house).count("HFD050I") == 2)
+        assert "has not been there" in read(files / "status/summary")
+    finally:
+        os.kill(registry, signal.SIGCONT)
+    wait_until(lambda: "lockers" in os.listdir(files / "status"))
+    assert log(house).count("HFD024W") == 1
+
+
+def registry_of(house: House) -> int:
+    actors = json.loads(house.run("status", "--json").stdout)["actors"]
+    return next(actor["pid"] for actor in actors if actor["role"] == "registry")
 
 
 def test_two_daemons_do_not_show_files_at_one_place(house: House, files: Path) -> None:

@@ -11,7 +11,7 @@ from floms_tree import CREATED, FIRST_SESSION, OURS, OURS_OF_RESOURCES, PARKED, 
 from holdfast.transport.enums import Mode, Standing
 from holdfast.transport.names import parse
 from holdfast.transport.records import Claim, Record
-from holdfast.vfs.tree import Directory, File, Stamps, Tree
+from holdfast.vfs.tree import Directory, File, Missing, Stamps, Tree
 from scenes import INCUBATOR, NOW, WALL, holder, parked, resource, scene, tally, waiter
 
 OFFSET = WALL - NOW
@@ -53,6 +53,17 @@ def find(tree: Tree, path: str = "/") -> list[str]:
             assert isinstance(tree.node(below), Directory) == is_folder
             listed += find(tree, below)
     return listed
+
+
+def test_without_a_picture_there_is_nothing_to_see_but_why() -> None:
+    missing = Missing("it told\nnothing", NOW - 20.0)
+    busy = scene(resource("printer"), holder("a"), parked("b", "num[3]"))
+    tree = Tree(busy, now=NOW, offset=OFFSET, began=BEGAN, last=NOW, missing=missing)
+    assert find(tree) == ["/", "/status", "/status/summary"]
+    since = "2026-11-20T"
+    assert text(tree, "/status/summary").startswith(f"there has been no picture since {since}")
+    assert text(tree, "/status/summary").endswith("Z: it told\\nnothing\n")
+    assert file(tree, "/status/summary").changed == directory(tree, "/status").changed == int(WALL - 20.0)
 
 
 # --- FLoM's session, word for word ------------------------------------------------------------------------------------
