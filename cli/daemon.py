@@ -287,7 +287,19 @@ def serve(plan: Plan, *, ready: Callable[[], None]) -> int:
     children.close()
     if os.path.isdir(plan.directory):
         clear_leftovers(plan.directory)
+    if plan.mount:
+        _clear_mount(plan.mount)
     return code
+
+
+def _clear_mount(path: str) -> None:
+    """Take away what a process left that showed the files and had to be killed."""
+    from ..transport import mountpoint
+
+    try:
+        mountpoint.clear(mountpoint.place(path))
+    except HoldfastError as error:
+        log.event("HFD051W", path=path, why=error)
 
 
 def _listen_to_signals() -> int:
