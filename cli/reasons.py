@@ -53,9 +53,25 @@ def need(view: ResourceView, waiter: ClaimView) -> Need:
         of = tuple(one for one in _near(view.holders, claim) if one.claim.session not in claim.inside)
     if view.kind is not Kind.NUMERIC:
         return Need(waiter, of, view.kind in DECIDED_BY_MODES or len(of) == 1, 0, behind)
-    around = sum(one.claim.quantity for one in view.holders if one.claim.session in claim.inside)
-    units = max(1, claim.quantity - (view.capacity - view.in_use) - around)
+    units = max(0, _used(view.holders, claim) - view.capacity)
+    if not units:  # it needs nothing but its turn
+        return Need(waiter, (), True, 0, behind)
     return Need(waiter, of, units >= sum(one.claim.quantity for one in of), units, behind)
+
+
+def _used(holders: Iterable[ClaimView], newcomer: Claim) -> int:
+    """Units that would be in use with ``newcomer``: each counts for its own, or for what is held inside it, if more."""
+    inside: dict[str, int] = dict.fromkeys((one.claim.session for one in holders), 0)
+    used = 0
+    newest_first = sorted((one.claim for one in holders), key=lambda claim: -claim.token)
+    for claim in (newcomer, *newest_first):  # nothing newer is around it
+        counts = max(claim.quantity, inside.pop(claim.session, 0))
+        around = next((session for session in reversed(claim.inside) if session in inside), None)
+        if around is None:
+            used += counts
+        else:
+            inside[around] += counts
+    return used
 
 
 def links(scene: Scene, holders: Iterable[ClaimView]) -> list[Link]:

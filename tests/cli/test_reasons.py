@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.actors.rules.line import Line, Owner
 from holdfast.cli.reasons import MOST_LINKS, Link, links, need, related
 from holdfast.transport.enums import Mode, Order
 from holdfast.transport.picture import ClaimView, Scene
 from holdfast.transport.records import Record
+from line_model import ask, line
 from scenes import holder, parked, resource, scene, waiter
 
 
@@ -83,6 +85,58 @@ def test_units_of_the_surroundings_count_as_free() -> None:
         waiter("c", "pool[8]", quantity=4, inside=("a",)),
     )
     assert needs(shown) == [(["b"], False, 2, 0)]
+
+
+def test_who_needs_no_units_needs_only_its_turn() -> None:
+    shown = scene(
+        *(resource("pool[5]"), holder("a", "pool[5]", quantity=2)),
+        waiter("b", "pool[5]", quantity=4, arrival=1, blockers=("a",)),
+        waiter("c", "pool[5]", quantity=1, arrival=2, blockers=("a",)),
+    )
+    assert needs(shown) == [(["a"], False, 1, 0), ([], True, 0, 1)]
+
+
+@given(
+    st.tuples(*(st.integers(-1, name - 1) for name in range(6))),
+    st.lists(st.tuples(st.integers(0, 5), st.integers(1, 5)), max_size=20),
+)
+def test_units_must_be_given_back_exactly_if_the_rules_see_no_room(
+    parents: tuple[int, ...], steps: list[tuple[int, int]]
+) -> None:
+    """Each asks from inside its parent (-1: none) and all that is around that; who is in line leaves."""
+    inside: list[tuple[int, ...]] = []
+    for parent in parents:
+        inside.append((*inside[parent], parent) if parent >= 0 else ())
+    some = line("pool[5]")
+    for name, quantity in steps:
+        owner = _owner(name)
+        if some.holder(owner) or some.waiting(owner):
+            some.leave(owner, 1.0)
+        else:
+            some.ask(owner, ask("pool[5]", quantity=quantity), 1.0, inside=[*map(_owner, inside[name])])
+    view = _shown(some, inside).resources[0]
+    for waits in view.waiters:
+        verdict = some.explain_owner(_owner(int(waits.claim.session)), 1.0)
+        assert bool(need(view, waits).units) == bool(verdict.blockers)
+
+
+def _owner(name: int) -> Owner:
+    return Owner(bytes([name]))
+
+
+def _shown(some: Line, inside: list[tuple[int, ...]]) -> Scene:
+    """The picture of this line."""
+    records: list[Record] = [resource("pool[5]")]
+    for hold in some.holds.values():
+        name = hold.owner[0]
+        told = {"quantity": hold.ask.quantity, "token": hold.token, "inside": tuple(map(str, inside[name]))}
+        records.append(holder(str(name), "pool[5]", **told))
+    for one in some.waiters:
+        name = one.owner[0]
+        told = {"quantity": one.ask.quantity, "arrival": one.number, "inside": tuple(map(str, inside[name]))}
+        blockers = tuple(str(owner[0]) for owner in some.blockers(one.owner))
+        records.append(waiter(str(name), "pool[5]", **told, blockers=blockers))
+    return scene(*records)
 
 
 def test_of_a_set_one_holder_is_enough() -> None:
