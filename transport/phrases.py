@@ -50,7 +50,7 @@ def visible(text: str) -> str:
 
 def quoted(word: str) -> str:
     """``word`` as a shell takes it, to be copied from a terminal into a command."""
-    if word and all(one.isascii() and one.isalnum() or one in "_-+./:,@%=" for one in word):
+    if word and all((one.isascii() and one.isalnum()) or one in "_-+./:,@%=" for one in word):
         return word
     if word.isprintable() and "'" not in word:
         return f"'{word}'"
