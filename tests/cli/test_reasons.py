@@ -96,6 +96,16 @@ def test_who_needs_no_units_needs_only_its_turn() -> None:
     assert needs(shown) == [(["a"], False, 1, 0), ([], True, 0, 1)]
 
 
+def test_units_held_inside_each_other_are_counted_once() -> None:
+    shown = scene(
+        *(resource("pool[5]"), holder("a", "pool[5]", quantity=3)),
+        *(holder("b", "pool[5]", quantity=2, token=18, inside=("a",)),),
+        *(holder("c", "pool[5]", quantity=2, token=19, inside=("a", "b")),),
+        *(waiter("d", "pool[5]", quantity=4, arrival=1), waiter("e", "pool[5]", quantity=2, arrival=2)),
+    )
+    assert [one[2] for one in needs(shown)] == [2, 0]
+
+
 @given(
     st.tuples(*(st.integers(-1, name - 1) for name in range(6))),
     st.lists(st.tuples(st.integers(0, 5), st.integers(1, 5)), max_size=20),
