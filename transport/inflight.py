@@ -118,12 +118,24 @@ def install_signal_dump(signum: int = ASKS, file: IO[str] | None = None) -> None
         file: where to; None: standard error. It must be a real file (``fileno``).
 
     Raises:
-        UsageError: not said in the main thread, or no handler can be had for that signal.
+        UsageError: not said in the main thread, no handler can be had for that signal, or the file is none.
     """
+    _check_file(file)
     try:
         before = signal.getsignal(signum)
         if isinstance(before, _Dump):
             before = before.before
         signal.signal(signum, _Dump(file, before if callable(before) else None))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"no handler for signal {signum} can be installed here: {error}") from error
+    except (OSError, TypeError, ValueError) as error:
+        raise UsageError(f"no handler for signal {signum!r} can be installed here: {error}") from error
+
+
+def _check_file(file: object) -> None:
+    if file is None:
+        return
+    try:
+        descriptor = file.fileno()  # type: ignore[attr-defined]  # what has none is refused
+    except (AttributeError, OSError, TypeError, ValueError):
+        descriptor = None
+    if not isinstance(descriptor, int):
+        raise UsageError(f"{file!r} is no file to which a signal's handler can write: it has no descriptor")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
@@ -201,10 +202,25 @@ def test_a_file_that_cannot_be_written_harms_nobody(signalled: None) -> None:
         signal.raise_signal(ASKS)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, 12345])
+@pytest.mark.parametrize("number", [signal.SIGKILL, 12345, 0, "x", None, 1.5])
 def test_a_signal_that_nobody_can_handle_is_refused(number: int) -> None:
     with pytest.raises(UsageError, match="no handler for signal"):
         install_signal_dump(number)
+
+
+@pytest.mark.parametrize("file", ["x", 2, io.StringIO(), object])
+def test_what_is_no_file_is_refused(signalled: None, file: object) -> None:
+    before = signal.getsignal(ASKS)
+    with pytest.raises(UsageError, match="is no file to which a signal's handler can write"):
+        install_signal_dump(file=file)  # type: ignore[arg-type]  # on purpose
+    assert signal.getsignal(ASKS) is before
+
+
+def test_a_file_that_is_closed_is_refused(signalled: None) -> None:
+    with open(os.devnull, "w") as file:
+        pass
+    with pytest.raises(UsageError, match="is no file"):
+        install_signal_dump(file=file)
 
 
 def test_another_thread_than_the_main_one_is_refused() -> None:
