@@ -277,6 +277,35 @@ def test_who_goes_on_after_a_refusal_follows_the_registry_that_is_started_later(
         assert sessions(follower) == {"b"}
 
 
+def test_a_registry_that_was_given_up_is_asked_for_once_in_a_while(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "PATIENCE", 0.3)
+    desk = place.desk(Located("r1", 0), Located("r0", 0))
+    teller = place.teller(*BUSY)
+    with place.follow() as follower:
+        follower.update(None)
+        teller.end()
+        for _ in range(5):
+            before = desk.asked
+            with pytest.raises(Silent, match=r"has not been there for 0\.3s"):
+                follower.update(None)
+        assert desk.asked <= before + 1
+
+
+def test_an_incubator_that_has_not_answered_is_not_asked_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "PATIENCE", 0.05)
+    desk = place.desk(Located("r1", 0), None)
+    teller = place.teller(*BUSY)
+    with place.follow() as follower:
+        follower.update(None)
+        teller.end()
+        for _ in range(5):
+            with pytest.raises(Silent):
+                follower.update(None)
+        assert desk.asked == 2
+
+
 def _update_through_silence(follower: Follower) -> None:
     until = time.monotonic() + LIMIT
     while True:
@@ -302,6 +331,21 @@ def test_silence_counts_from_what_was_told_last(place: Place, monkeypatch: pytes
         clock[0] += 0.2 * follow.SILENCE
         with pytest.raises(Unreachable, match="told nothing"):
             follower.update(0.0)
+
+
+def test_a_word_is_overdue_once_a_sign_of_life_did_not_come_or_the_registry_is_gone(place: Place) -> None:
+    place.desk(Located("r1", 0), None)
+    teller = place.teller(*BUSY)
+    before = time.monotonic()
+    with place.follow() as follower:
+        follower.update(None)
+        after = time.monotonic()
+        assert follower.overdue(before + follow.LIFE) == 0.0
+        assert after - before + 3.0 >= follower.overdue(after + follow.LIFE + 3.0) >= 3.0
+        teller.end()
+        wait_until(lambda: follower.update(0.0) or follower.overdue(time.monotonic()) > 0.0, "nobody is there")
+        gone = time.monotonic()
+        assert gone - before + 3.0 >= follower.overdue(gone + 3.0) >= 3.0
 
 
 def test_a_daemon_that_has_no_registry_says_why(place: Place) -> None:

@@ -77,12 +77,14 @@ def test_a_place_is_found_through_links_without_touching_what_is_mounted_there(
     (tmp_path / "up" / "second").symlink_to("../mounted")
     (tmp_path / "first").symlink_to(tmp_path / "up/second")
     (tmp_path / "ring").symlink_to("ring")
+    (tmp_path / "around").symlink_to(tmp_path)
     mounted = str(tmp_path / "mounted")
     monkeypatch.setattr(mountpoint, "find", lambda path: Mount(path, "", "", 0) if path == mounted else None)
     looked_at = []
     lstat = os.lstat
     monkeypatch.setattr(os, "lstat", lambda path: looked_at.append(path) or lstat(path))
     assert place(f"{tmp_path}/first") == mounted
+    assert place(f"{tmp_path}/around/mounted") == mounted
     assert place(f"{tmp_path}/ring")
     assert mounted not in looked_at
 
