@@ -45,7 +45,7 @@ class View:
     """What is known at one moment."""
 
     scene: Scene
-    age: float  # seconds by which it was late when it was told
+    age: float  # seconds by which it was late when it was told, or by which the next word is overdue, if that is more
     now: float  # monotonic seconds
 
 
@@ -187,7 +187,9 @@ class Metrics(Collector):
         yield actors
         yield restarts
         yield GaugeMetricFamily(
-            "holdfast_picture_age_seconds", "By how much the last news came late.", round(view.age, 6)
+            "holdfast_picture_age_seconds",
+            "By how much the last news came late, or the next are overdue.",
+            round(view.age, 6),
         )
 
 

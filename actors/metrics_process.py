@@ -2,7 +2,8 @@
 
 Three threads, each with one thing to wait for: the main one for the parent (whose word, or end, ends us at once: the
 other two are daemons), one for the registry, and the library's one for each reader. They share the picture, behind one
-lock; nobody holds it while he waits for the network.
+lock. It is held while what was told is taken in, which waits for nobody, but for the two seconds at most that a new
+registry may take to let us in; readers wait as long then.
 
 The listening socket is the daemon's, who opened it before it served anybody: so a port that is taken is told in a
 sentence at the start, and when this process dies its successor finds the readers still in the queue.
@@ -52,6 +53,9 @@ class Follows(Protocol):
     def update(self, timeout: float | None) -> bool:
         """Take in what was told."""
 
+    def overdue(self, now: float) -> float:
+        """Seconds by which a word of the registry is overdue."""
+
     def fileno(self) -> int:
         """Readable when something was told; always the same."""
 
@@ -78,8 +82,8 @@ class Watcher:
         with self._lock:
             if self._follower is None:
                 return None
-            picture = self._follower.picture
-            return View(picture.scene(), picture.age, time.monotonic())
+            picture, now = self._follower.picture, time.monotonic()
+            return View(picture.scene(), max(picture.age, self._follower.overdue(now)), now)
 
     def follow(self, note: Callable[[], object]) -> None:
         """Follow until the registry cannot be reached; ``note`` is called about once a second meanwhile."""

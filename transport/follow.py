@@ -104,6 +104,11 @@ class Follower:
             guard = (self._heard_at + SILENCE if self._registry is not None else self._lost_at + PATIENCE) - now
             self._epoll.poll(max(0.0, guard if until is None else min(guard, until - now)))
 
+    def overdue(self, now: float) -> float:
+        """Seconds by which a word of the registry is overdue at ``now``: beyond ``LIFE``, or since it was lost."""
+        due_at = self._lost_at if self._registry is None else self._heard_at + LIFE
+        return max(0.0, now - due_at)
+
     def _check_patience(self, now: float) -> None:
         told = f"{self._place.directory}/daemon.log, unless it logs elsewhere, may say why"
         if self._registry is None and now - self._lost_at >= PATIENCE:

@@ -37,6 +37,7 @@ class Scripted:
     def __init__(self, *, turns: int) -> None:
         self.picture = Picture()
         self.closed = False
+        self.late = 0.0
         self._turns = turns
         self._ends = os.pipe()
         os.write(self._ends[1], b"!")  # always readable
@@ -47,6 +48,9 @@ class Scripted:
         self._turns -= 1
         self.picture.apply(changes(resource("printer")), 1.0)
         return True
+
+    def overdue(self, now: float) -> float:
+        return self.late
 
     def fileno(self) -> int:
         return self._ends[0]
@@ -66,6 +70,21 @@ def test_while_it_is_followed_the_picture_can_be_looked_at() -> None:
     (view,) = seen
     assert view is not None
     assert [one.resource.name for one in view.scene.resources] == ["printer"]
+
+
+@pytest.mark.parametrize(("late", "age"), [(0.0, 0.25), (0.2, 0.25), (4.5, 4.5)])
+def test_a_picture_is_as_old_as_its_last_news_were_or_as_the_next_are_overdue(late: float, age: float) -> None:
+    follower = Scripted(turns=2)
+    follower.late = late
+    seen: list[View | None] = []
+    watcher = Watcher(lambda: follower, lambda seconds: None)
+
+    def look() -> None:
+        follower.picture.age = 0.25
+        seen.append(watcher.view())
+
+    watcher.follow(look)
+    assert [view.age for view in seen if view is not None] == [age]
 
 
 def test_when_it_is_lost_nothing_is_shown_and_the_next_try_waits() -> None:
