@@ -21,6 +21,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from socketserver import ThreadingMixIn
 from typing import Any, Protocol
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
@@ -93,15 +94,15 @@ class Watcher:
             self._pause(PULSE)
             return
         try:
-            follower.update(None)  # no lock: nobody knows it yet
-            self._follower = follower
-            self._keep_current(follower, note)
-        except Unreachable:
-            self._pause(PULSE)
+            with suppress(Unreachable):
+                follower.update(None)  # no lock: nobody knows it yet
+                self._follower = follower
+                self._keep_current(follower, note)
         finally:
             with self._lock:
                 self._follower = None
             follower.close()
+        self._pause(PULSE)
 
     def _keep_current(self, follower: Follows, note: Callable[[], object]) -> None:
         noted_at = 0.0
