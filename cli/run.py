@@ -24,11 +24,11 @@ from ..transport.messages import Located, Parked, Queued
 from ..transport.settings import Loaded, Settings, load
 from ..transport.stderr import say
 from ..transport.wire import Message
+from .begin import ASKS_WHY
 from .child import Child, NotRunnable, Signals, die_by, environment, inherited, start
 from .exits import COMMAND_MISSING, FAILED
 
 ENDS_THE_WAIT = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
-ASKS_WHY = tuple(getattr(signal, name) for name in ("SIGINFO", "SIGUSR1") if hasattr(signal, name))
 LONG = 2.0  # seconds until a wait is explained with -v
 
 

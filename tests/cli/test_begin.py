@@ -1,0 +1,57 @@
+"""The first step: a signal that asks does not end what is starting."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from support import LIMIT, House, checkout_environ
+
+ASKED = """
+import os, signal, sys, types
+
+def main():
+    print(sys.argv[1], [name for name in ("click", "holdfast.transport.client") if name in sys.modules], flush=True)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    print("lives", signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN)
+
+sys.modules["holdfast.cli.main"] = types.ModuleType("holdfast.cli.main")
+sys.modules["holdfast.cli.main"].main = main
+from holdfast.cli import begin
+begin.main()
+"""
+
+
+def ignore_usr1() -> None:
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+
+
+@pytest.mark.parametrize(
+    ("word", "ignored", "code", "told"),
+    [
+        ("run", False, 0, "run []\nlives False\n"),
+        ("run", True, 0, "run []\nlives True\n"),
+        ("status", False, -signal.SIGUSR1, "status []\n"),
+    ],
+)
+def test_who_is_asked_before_anything_is_loaded_lives_if_it_may_wait(
+    word: str, ignored: bool, code: int, told: str
+) -> None:
+    asked = subprocess.run(
+        [sys.executable, "-c", ASKED, word],
+        env=checkout_environ(),
+        preexec_fn=ignore_usr1 if ignored else None,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert (asked.returncode, asked.stdout) == (code, told)
+
+
+@pytest.mark.slow
+def test_the_command_is_ended_by_the_signal_as_ever(house: House) -> None:
+    assert house.run("run", "-r", "x", "--", "sh", "-c", "kill -USR1 $$").returncode == 128 + signal.SIGUSR1
