@@ -25,9 +25,11 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -43,7 +45,7 @@ from ..actors.locker_process import name_process
 from ..actors.process import Process
 from ..actors.registry_process import main as registry_main
 from ..actors.staff import LOCKER, REGISTRY
-from ..transport.addresses import prepare_directory
+from ..transport.addresses import MAX_PATH, prepare_directory
 from ..transport.control import credentials
 from ..transport.errors import HoldfastError, InvalidSetting, Unreachable
 from ..transport.settings import Settings
@@ -201,8 +203,21 @@ def _who_holds_on(path: str) -> str:
 def clear_leftovers(directory: str) -> None:
     """Remove what a killed daemon's processes left; we have the directory's lock, so none of them lives."""
     for name in os.listdir(directory):
-        if name.startswith(("locker-", "registry-", "picture-", "left-behind-")) or name.endswith(UNFINISHED):
-            os.unlink(os.path.join(directory, name))
+        path = os.path.join(directory, name)
+        if name.startswith("pymp-"):
+            shutil.rmtree(path)
+        elif name.startswith(("locker-", "registry-", "picture-", "left-behind-")) or name.endswith(UNFINISHED):
+            os.unlink(path)
+
+
+def keep_at_home(directory: str) -> None:
+    """Let the fork server have its socket in ``directory``, where the next daemon finds what a killed one left.
+
+    ``multiprocessing`` makes a directory for it where temporary files go; a path that is too long for a socket stays
+    there.
+    """
+    if len(os.fsencode(directory) + b"/pymp-12345678/listener-12345678") <= MAX_PATH:
+        tempfile.tempdir = directory
 
 
 def staff_of(plan: Plan) -> list[ChildSpec]:
@@ -264,6 +279,7 @@ def serve(plan: Plan, *, ready: Callable[[], None]) -> int:
         raise Unreachable(f"a daemon needs {LEAST} open files, and here only {limit} are allowed (ulimit -n)")
     rights = lock_when_ended(plan)
     clear_leftovers(plan.directory)
+    keep_at_home(plan.directory)
     locker = ChildSpec(LOCKER, locker_main, (tuple(map(Inherited, rights)), plan.directory, plan.verbose))
     staff = staff_of(plan)
     files = ["holdfast.vfs.files_process"] if plan.mount else []  # first: the other one freezes what was imported
