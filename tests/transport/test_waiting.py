@@ -128,7 +128,7 @@ def test_who_rings_is_told_at_once_whoever_looks(
 def test_who_rings_before_there_is_a_line_is_told_in_it(
     house: House, capsys: pytest.CaptureFixture[str], bell: tuple[int, Callable[[], object]]
 ) -> None:
-    for _ in range(1000):
+    for _ in range(waiting.MANY):
         bell[1]()
     lock = Lock("x", explain=None, settings=house.settings)
     lock.bell = bell[0]
@@ -244,8 +244,16 @@ def test_who_asks_an_old_daemon_again_is_told_again_what_we_know(
 
 @pytest.mark.parametrize("how", ["nobody can ring it", "it is closed"])
 def test_a_bell_that_cannot_ring_any_more_is_not_listened_to(
-    house: House, capsys: pytest.CaptureFixture[str], how: str
+    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], how: str
 ) -> None:
+    def read(descriptor: int, most: int) -> bytes:
+        listened.append(descriptor)
+        return really_read(descriptor, most)
+
+    listened: list[int] = []
+    really_read = os.read
+    monkeypatch.setattr(os, "read", read)
+
     def queue() -> list[Message]:
         threading.Timer(0.1, lambda: house.say(Granted(17, "", 0.5))).start()
         return [Queued(2)]
@@ -260,6 +268,7 @@ def test_a_bell_that_cannot_ring_any_more_is_not_listened_to(
         lock.bell = 9999
     with lock:
         assert lock.token == 17
+    assert listened.count(lock.bell) == 1
     lock.close()
     house.do(lambda: None)  # what it has answered it has put down by now
     assert Explain not in house.all_heard()
