@@ -15,6 +15,7 @@ from contextlib import suppress
 from itertools import count
 from typing import BinaryIO
 
+from ..transport.report import instant
 from .dumps import NO_ANSWER, Facts
 
 PREFIX = "dump-"
@@ -72,7 +73,7 @@ class DumpFiles:
 
 def _write(file: BinaryIO, actors: Sequence[Facts], picture: str, now: float) -> None:
     """The picture is copied as it is: it may have megabytes, and the daemon has other things to do than to read it."""
-    head = {"v": 1, "ts": _instant(now), "actors": list(actors)}
+    head = {"v": 1, "ts": instant(now), "actors": list(actors)}
     file.write(json.dumps(head, indent=1).removesuffix("\n}").encode() + b',\n "picture": ')
     try:
         with open(picture, "rb") as told:
@@ -80,9 +81,3 @@ def _write(file: BinaryIO, actors: Sequence[Facts], picture: str, now: float) ->
     except FileNotFoundError:
         file.write(json.dumps(NO_ANSWER).encode())
     file.write(b"\n}\n")
-
-
-def _instant(now: float) -> str:
-    """ISO 8601, UTC, with milliseconds."""
-    milliseconds = int(now * 1000)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(milliseconds // 1000)) + f".{milliseconds % 1000:03}Z"
