@@ -18,7 +18,11 @@ WITHOUT_A_SOURCE = {
     "actors/test_locker_histories.py": "locker.py, in random histories",
     "actors/test_locker_asked.py": "locker.py, for those who watch it or ask what would be",
     "actors/test_locker_life.py": "locker.py, its retirement and its end",
+    "actors/test_registry_histories.py": "registry.py, in random histories",
+    "actors/test_watched_histories.py": "watched.py, in random histories",
     "transport/test_protocol_page.py": "compares docs/protocol.md with messages.py",
+    "transport/test_session_explains.py": "session.py, when it asks why it waits",
+    "transport/test_session_histories.py": "session.py, in random histories",
 }
 
 

@@ -1,15 +1,10 @@
-"""The client's half of the protocol, told what happens and asked what it does.
-
-Long because each row of the table of states is told as a story of its own.
-"""
+"""The client's half of the protocol, told what happens and asked what it does."""
 
 from __future__ import annotations
 
 from math import inf
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from holdfast.transport import session as module
 from holdfast.transport.errors import (
@@ -30,14 +25,9 @@ from holdfast.transport.messages import (
     FOREVER,
     Acquire,
     Cause,
-    Echo,
     End,
-    Explain,
-    Explained,
     Fault,
     Gone,
-    Granted,
-    Hello,
     Locate,
     Located,
     Lost,
@@ -50,71 +40,10 @@ from holdfast.transport.messages import (
     Refused,
     Release,
     Released,
-    Welcome,
 )
-from holdfast.transport.session import GRACE, PAUSES, UNLOCKING, Open, Receive, Send, Session, State
-from holdfast.transport.wire import Message, decode, encode
-
-ID = bytes(16)
-HELLO = Hello(0, ID, "host", "boot", 1, 2, 1000, "anna", "make", "", "", ())
-LOCATE = Locate("printer", Mode.PW, 2, FOREVER, True, False, 2.0, Order.FIFO)
-WELCOME = Welcome(bytes(range(16)), 0, 1)
-ECHO = Echo(bytes(range(16)))
-GRANTED = Granted(17, "red", 0.5)
-
-
-def sent(session: Session, now: float = 0.0) -> list[Message]:
-    """What it wants to send next."""
-    step = session.step(now)
-    assert isinstance(step, Send)
-    return [decode(frame) for frame in step.frames]
-
-
-def opens(session: Session) -> tuple[str, float]:
-    """Where it wants a connection to, and after which pause."""
-    step = session.step(0.0)
-    assert isinstance(step, Open)
-    return step.address, step.pause
-
-
-def waits(session: Session, now: float = 0.0) -> float | None:
-    """How long it wants to wait for an answer."""
-    step = session.step(now)
-    assert isinstance(step, Receive)
-    return step.timeout
-
-
-def hears(session: Session, message: Message, now: float = 0.0) -> None:
-    waits(session, now)
-    session.received(encode(message), now)
-
-
-def at(state: State, timeout: float | None = None) -> Session:
-    """A session that has come as far as ``state`` at the instant 0."""
-    session = Session(HELLO, LOCATE)
-    if state is State.AWAY:
-        return session
-    session.acquire(timeout, 0.0)
-    while session.state is not state:
-        step = session.step(0.0)
-        if isinstance(step, Open):
-            session.opened(0.0)
-        elif isinstance(step, Send):
-            pass
-        elif session.state in (State.GREETING, State.MEETING):
-            session.received(encode(WELCOME), 0.0)
-        elif session.state is State.LOCATING:
-            session.received(encode(Parked() if state is State.PARKED else Located("locker-4.sock", 99)), 0.0)
-        elif session.state is State.ASKING:
-            answer: Message = Queued(1) if state is State.QUEUED else GRANTED
-            session.received(encode(answer), 0.0)
-        elif session.state is State.HELD:
-            session.release(rolled_back=False)
-        else:
-            session.received(encode(Released()), 0.0)
-    session.to_send()
-    session.heard.clear()
-    return session
+from holdfast.transport.session import GRACE, PAUSES, UNLOCKING, Open, Session, State
+from holdfast.transport.wire import Message, encode
+from session_bench import ECHO, GRANTED, HELLO, LOCATE, WELCOME, at, hears, opens, sent, waits
 
 
 def test_the_whole_way_to_a_lock_and_back() -> None:
@@ -393,101 +322,6 @@ def test_nonsense_while_it_is_held_loses_the_lock_and_says_what_it_was() -> None
     assert "nonsense" in str(session.error)
 
 
-EXPLAINED = Explained(False, 2, "anna has it")
-
-
-@pytest.mark.parametrize(("state", "epoch"), [(State.QUEUED, 99), (State.PARKED, 0)])
-def test_who_waits_may_ask_why_and_waits_on(state: State, epoch: int) -> None:
-    session = at(state)
-    assert session.explain()
-    assert sent(session) == [Explain("printer", epoch, Mode.PW, 2, True)]
-    hears(session, EXPLAINED)
-    assert (session.state, session.error, session.heard) == (state, None, [EXPLAINED])
-    assert waits(session) is None
-
-
-def test_why_is_not_asked_twice_before_it_is_answered() -> None:
-    session = at(State.QUEUED)
-    assert session.explain()
-    assert not session.explain()
-    hears_after_sending(session, EXPLAINED)
-    assert session.explain()
-
-
-@pytest.mark.parametrize("state", set(State) - {State.QUEUED, State.PARKED})
-def test_who_does_not_wait_does_not_ask_why(state: State) -> None:
-    session = at(state)
-    assert not session.explain()
-    assert session.to_send() == []
-
-
-def hears_after_sending(session: Session, *messages: Message) -> None:
-    session.to_send()
-    for message in messages:
-        session.received(encode(message), 0.0)
-
-
-def test_the_grant_may_overtake_the_answer_to_why() -> None:
-    session = at(State.QUEUED)
-    session.explain()
-    hears_after_sending(session, GRANTED, EXPLAINED)
-    assert (session.state, session.granted, session.error) == (State.HELD, GRANTED, None)
-    session.release(rolled_back=False)
-    hears_after_sending(session, Released())
-    assert session.state is State.ATTACHED
-
-
-def test_the_answer_to_why_may_come_after_the_release_is_said() -> None:
-    session = at(State.QUEUED)
-    session.explain()
-    hears_after_sending(session, GRANTED)
-    session.release(rolled_back=False)
-    hears_after_sending(session, EXPLAINED)
-    assert session.state is State.RELEASING
-    hears_after_sending(session, Released())
-    assert (session.state, session.error) == (State.ATTACHED, None)
-
-
-@pytest.mark.parametrize(("late", "state"), [(EXPLAINED, State.ASKING), (Gone(), State.SEEKING)])
-def test_a_refusal_may_overtake_the_answer_to_why_up_to_the_next_wait(late: Message, state: State) -> None:
-    session = at(State.QUEUED)
-    session.explain()
-    hears_after_sending(session, Refused(Refusal.TIMED_OUT, "anna has it"))
-    session.acquire(None, 0.0)
-    hears_after_sending(session, late)
-    assert (session.state, session.error) == (state, None)
-
-
-@pytest.mark.parametrize("state", [State.QUEUED, State.PARKED])
-def test_a_daemon_that_does_not_know_the_question_is_not_asked_again(state: State) -> None:
-    session = at(state)
-    session.explain()
-    hears_after_sending(session, Fault("there is no message 18"))
-    assert (session.state, session.error) == (state, None)
-    assert not session.explain()
-    session.received(encode(Fault("nonsense")), 0.0)
-    assert isinstance(session.error, LocalProtocolError)
-
-
-def test_another_connection_may_be_asked_why_again() -> None:
-    session = at(State.QUEUED)
-    session.explain()
-    hears_after_sending(session, Fault("there is no message 18"))
-    session.ended()
-    session.opened(0.0)
-    hears_after_sending(session, WELCOME, Parked())
-    session.to_send()
-    assert session.explain()
-    assert sent(session) == [Explain("printer", 0, Mode.PW, 2, True)]
-
-
-@pytest.mark.parametrize("state", [State.GREETING, State.LOCATING, State.ASKING, State.QUEUED, State.RELEASING])
-def test_an_answer_to_why_that_nobody_asked_is_a_fault(state: State) -> None:
-    session = at(state)
-    session.received(encode(EXPLAINED), 0.0)
-    assert isinstance(session.error, RemoteProtocolError)
-
-
 def test_it_is_known_since_when_it_is_waited_for_and_held() -> None:
     session = at(State.QUEUED, timeout=9.0)
     assert (session.asked_at, session.deadline) == (0.0, 9.0)
@@ -517,49 +351,3 @@ def test_abandoning_leaves_nothing_to_do(state: State) -> None:
     assert (session.state, session.step(0.0)) == (State.AWAY, None)
     session.acquire(None, 0.0)
     assert opens(session)[0] == ""
-
-
-answers = st.sampled_from(
-    [
-        WELCOME,
-        Located("locker-1.sock", 5),
-        Parked(),
-        Queued(1),
-        GRANTED,
-        Refused(Refusal.BUSY, "busy"),
-        Released(),
-        Gone(),
-        EXPLAINED,
-        Lost(Cause.STOPPED, "stopped"),
-        Fault("fault"),
-        End(),
-    ]
-)
-
-
-@given(st.lists(st.one_of(answers, st.sampled_from(["end", "silence", "acquire", "release", "why"])), max_size=40))
-def test_whatever_the_other_side_says_there_is_always_a_next_step_or_an_end(story: list[Message | str]) -> None:
-    session = Session(HELLO, LOCATE)
-    now = 0.0
-    for what in story:
-        now += 1.0
-        while isinstance(step := session.step(now), Send | Open):
-            if isinstance(step, Open):
-                session.opened(now)
-        if step is None:  # settled: it is our turn
-            assert session.state in (State.AWAY, State.HELD, State.ATTACHED)
-            assert session.state is not State.HELD or session.granted is not None
-            if what == "release" and session.state is State.HELD:
-                session.release(rolled_back=False)
-            elif what == "acquire" and session.state is not State.HELD:
-                session.acquire(3.0, now)
-        elif what == "end":
-            session.ended()
-        elif what == "silence":
-            session.silent(now)
-        elif what == "why":
-            session.explain()
-        elif not isinstance(what, str):
-            session.received(encode(what), now)
-        if session.state is State.HELD:
-            assert session.error is None
