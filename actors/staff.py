@@ -154,8 +154,9 @@ class Staff:
         self._observers.pop(session, None)
 
     def close(self) -> list[Effect]:
-        """Nobody is started any more, and nobody need wait for the registry."""
+        """Nobody is started any more, and the registry, which ends too, is neither waited for nor told anything."""
         self.hires = False
+        self._registry = None
         effects: list[Effect] = [(session, Refused(Refusal.STOPPING, STOPPED)) for session in self._observers]
         self._observers.clear()
         return effects

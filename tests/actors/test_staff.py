@@ -212,6 +212,15 @@ def test_a_house_without_a_registry_says_so() -> None:
     assert "cannot be started" in why(House().observe(A))
 
 
+def test_at_the_end_the_registry_is_told_no_more_deaths() -> None:
+    house = House(REGISTRY)
+    locker = house.hire_locker()
+    house.ready(1)
+    house.ready(locker)
+    house.staff.close()
+    assert house.die(locker) == []
+
+
 def test_at_the_end_those_who_wait_are_answered_and_nobody_is_replaced() -> None:
     house = House(REGISTRY)
     house.observe(A)

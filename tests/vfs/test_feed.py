@@ -21,7 +21,7 @@ from holdfast.vfs import feed as feeds
 from holdfast.vfs.feed import Feed, Look, Shared
 from holdfast.vfs.tree import File
 from scenes import NOW, WALL, changes, holder, resource, waiter
-from support import LIMIT
+from support import LIMIT, wait_until
 
 
 class Clock:
@@ -126,7 +126,7 @@ class Told(Follower):
         self.picture = Picture()
         self.news = os.eventfd(0, os.EFD_NONBLOCK)
         self.fault: Exception | None = None
-        self.updates = 0
+        self.heard = 0
 
     def fileno(self) -> int:
         return self.news
@@ -137,9 +137,9 @@ class Told(Follower):
             os.eventfd_read(self.news)
         except BlockingIOError:
             return False
+        self.heard += 1
         if self.fault:
             raise self.fault
-        self.updates += 1
         return True
 
 
@@ -165,10 +165,11 @@ class Stage:
 
     def news(self) -> None:
         """Let the follower have something to say, and wait until it was heard."""
+        heard = self.follower.heard
         os.eventfd_write(self.follower.news, 1)
-        for _ in range(2):  # after the first report at the latest it is heard, before the second one
-            self.parent.send(Report())
-            self.hear()
+        wait_until(lambda: self.follower.heard > heard, "the news")
+        self.parent.send(Report())
+        self.hear()  # so it has taken the news in, and gone on
 
     def end(self) -> int:
         """As the main thread does when libfuse has returned."""
@@ -294,7 +295,7 @@ def test_news_change_what_is_shown(stage: Stage) -> None:
     stage.hear()
     stage.parent.send(End())
     stage.end()
-    assert stage.follower.updates == 1
+    assert stage.follower.heard == 1
     assert stage.feed.look.last_change > before
 
 
