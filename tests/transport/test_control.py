@@ -76,7 +76,8 @@ import sys
 from holdfast.transport.sockets import Router
 router = Router(sys.argv[1], limit=1000)
 print("ready", flush=True)
-router.wait(20_000)
+while not router.wait(20_000).messages:
+    router.changes()
 """
 
 

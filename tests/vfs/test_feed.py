@@ -290,9 +290,7 @@ def test_a_report_tells_how_many_files_are_open(stage: Stage) -> None:
 
 def test_news_change_what_is_shown(stage: Stage) -> None:
     before = stage.feed.look.last_change
-    os.eventfd_write(stage.follower.news, 1)
-    stage.parent.send(Report())
-    stage.hear()
+    stage.news()
     stage.parent.send(End())
     stage.end()
     assert stage.follower.heard == 1
