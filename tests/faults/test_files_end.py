@@ -31,8 +31,11 @@ def kill(house: House, number: int) -> None:
 
 
 def kill_all(house: House) -> None:
-    for pid in house.processes():
-        os.kill(pid, signal.SIGKILL)
+    """At once, so that none of them sees another one's end."""
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in house.processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
     wait_until(lambda: not house.processes())
 
 
