@@ -143,7 +143,7 @@ def test_a_daemon_whose_starter_is_gone_serves_others(house: House) -> None:
         lambda: (directory / "daemon.log").exists() and "HFD001I" in (directory / "daemon.log").read_text(), "a daemon"
     )
     address, _ = find(f"{house.path}/s", "printer")
-    assert address in (f"{house.path}/locker-1.sock", f"{house.path}/locker-2.sock")
+    assert address.startswith(f"{house.path}/locker-")
     pid = house.daemon()
     assert house.run("stop", "--now", "--socket", f"{house.path}/s").returncode == 0
     wait_dead(pid)
