@@ -18,7 +18,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..transport.messages import FOREVER, Assign, Mode, Refusal, Standing, Watch
-from ..transport.records import Claim, Record, Resource
+from ..transport.records import Claim, Record, Resource, claim_key, resource_key, tally_key
 from .door import Session
 from .rules.line import Hold, Line, Owner
 from .tallies import Parting, Tallies
@@ -79,7 +79,7 @@ class Account:
     def begin(self, assign: Assign, line: Line, now: float) -> None:
         """From now on this is about another resource."""
         self._assign, self._line, self._since = assign, line, now
-        self._resource_key = f"resource/{self._actor}/{assign.number}"
+        self._resource_key = resource_key(self._actor, assign.number)
         self._tally_keys = self._keys_of_tallies(assign.number)
         self._tally_of.update((key, (assign.number, mode)) for mode, key in zip(Mode, self._tally_keys, strict=True))
         self._touch(self._resource_key, now)
@@ -89,7 +89,7 @@ class Account:
         for key in (self._resource_key, *self._owners, *self._tally_keys):
             self._watched.drop(key, now)
         for mode in self._tallies.fold():
-            self._touch(f"tally/{self._actor}/0/{int(mode)}", now)
+            self._touch(tally_key(self._actor, 0, mode), now)
         for key in self._tally_keys:
             del self._tally_of[key]
         for memory in (self._modes, self._known, self._owners, self._expected):
@@ -97,7 +97,7 @@ class Account:
         self._assign = self._line = None
 
     def _keys_of_tallies(self, place: int) -> list[str]:
-        return [f"tally/{self._actor}/{place}/{int(mode)}" for mode in Mode]
+        return [tally_key(self._actor, place, mode) for mode in Mode]
 
     # --- what happens to a request ----------------------------------------------------------------------------------
 
@@ -176,7 +176,7 @@ class Account:
 
     def _meet(self, owner: Owner) -> _Known:
         name = public_name(owner)
-        known = _Known(name, f"claim/{self._actor}/{name}", self._expected.pop(owner, 0))
+        known = _Known(name, claim_key(self._actor, name), self._expected.pop(owner, 0))
         self._known[owner] = known
         self._owners[known.key] = owner
         return known

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..transport.messages import Standing, Watch
-from ..transport.records import Member, Record, Resource
+from ..transport.records import Member, Record, Resource, claim_key, member_key, resource_key
 from .door import Session
 from .lockers import Served
 from .process import Effect
@@ -50,14 +50,14 @@ class Records:
     def member(self, child: Child, restarts: int, now: float) -> None:
         """A process is ready."""
         self._tell(
-            _member_key(child.number),
+            member_key(child.number),
             lambda now: Member(child.number, child.role, child.pid, now - child.started_at, restarts),
             now,
         )
 
     def member_left(self, number: int, now: float) -> None:
         """A process is gone, or could not be started."""
-        self._forget(_member_key(number), now)
+        self._forget(member_key(number), now)
 
     def parked(self, request: Request, number: int, now: float) -> None:
         """Somebody waits for somebody to create a resource.
@@ -67,7 +67,7 @@ class Records:
         """
         name = public_name(request.session.who.session)
         self._tell(
-            _claim_key(name),
+            claim_key(OURSELVES, name),
             lambda now: claim_of(
                 request.session.who,
                 request.ask,
@@ -86,7 +86,7 @@ class Records:
     def unparked(self, request: Request, now: float) -> None:
         """It waits here no longer, if it did."""
         if request.parked:
-            self._forget(_claim_key(public_name(request.session.who.session)), now)
+            self._forget(claim_key(OURSELVES, public_name(request.session.who.session)), now)
 
     def dead(self, served: Served, sentence: str, now: float) -> None:
         """A resource's locker died with it.
@@ -96,7 +96,7 @@ class Records:
         """
         assign = served.assign
         self._tell(
-            f"resource/{OURSELVES}/{assign.number}",
+            resource_key(OURSELVES, assign.number),
             lambda now: Resource(
                 actor=OURSELVES,
                 number=assign.number,
@@ -133,11 +133,3 @@ class Records:
     def watchers(self) -> int:
         """How many watch."""
         return self._watched.watchers
-
-
-def _member_key(number: int) -> str:
-    return f"member/{number}"
-
-
-def _claim_key(name: str) -> str:
-    return f"claim/{OURSELVES}/{name}"

@@ -18,17 +18,13 @@ from collections.abc import Iterable
 from itertools import chain
 
 from ..transport.enums import Mode
-from ..transport.picture import Scene, total
+from ..transport.picture import SUMS, Scene, total
 from ..transport.records import Tally
 
 OTHERS = "(others)"  # no resource can have this name
 MUCH = 2  # times as many requests make a name so much hotter that it takes another one's label
 ENDED = -1  # the heat of a name that has no resource now
 SETTLED = 2.0  # seconds in which a registry that was started again may not have heard everybody yet
-COUNTED = (
-    *("requests", "grants", "refused", "timed_out", "withdrawn", "released", "failed", "vanished", "lost"),
-    *("wait_sum", "hold_sum"),
-)
 ENTRIES = 64  # of a histogram, at most
 
 Counts = tuple[float, ...]  # requests, grants, seconds waited, seconds held
@@ -59,7 +55,7 @@ class Totals:
         tallies = list(chain(scene.ended, *(view.tallies for view in scene.resources)))
         for mode in sorted({tally.mode for tally in tallies} | set(self._shown)):
             told = [tally for tally in tallies if tally.mode is mode]
-            figures = _figures(total(told)) if told else [0.0] * (len(COUNTED) + 2 * ENTRIES)
+            figures = _figures(total(told)) if told else [0.0] * (len(SUMS) + 2 * ENTRIES)
             shown = self._shown.get(mode, [0.0] * len(figures))
             if anew:
                 self._missing[mode] = [max(0.0, old - new) for old, new in zip(shown, figures, strict=True)]
@@ -72,11 +68,11 @@ class Totals:
 
     def of(self, mode: Mode) -> dict[str, float]:
         """The figures of a mode by their names in ``Tally``, without the histograms."""
-        return dict(zip(COUNTED, self._shown[mode], strict=False))
+        return dict(zip(SUMS, self._shown[mode], strict=False))
 
     def histogram(self, mode: Mode, which: str) -> list[float]:
         """The entries of ``waits`` or ``holds`` (see ``Tally``), all 64."""
-        first = len(COUNTED) + (0 if which == "waits" else ENTRIES)
+        first = len(SUMS) + (0 if which == "waits" else ENTRIES)
         return self._shown[mode][first : first + ENTRIES]
 
 
@@ -146,7 +142,7 @@ class Labels:
 
 def _figures(tally: Tally) -> list[float]:
     """All that can be added up of a tally as one row."""
-    row = [getattr(tally, name) for name in COUNTED]
+    row = [getattr(tally, name) for name in SUMS]
     for entries in (tally.waits, tally.holds):
         row += [*entries, *[0] * (ENTRIES - len(entries))]
     return row

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from ..transport.messages import FOREVER, Changes, End, Ended, Quiesce, Report, Reported, Serving, Watch, Welcome
 from ..transport.picture import Picture, Questions, Scene, total
-from ..transport.records import Claim, Member, Record, Resource, Tally, key
+from ..transport.records import Claim, Member, Record, Resource, Tally, by_kind, key
 from ..transport.wire import Message
 from .door import Session
 from .feeds import Connect, Disconnect, ToFeed
@@ -160,10 +160,7 @@ class Registry:
                 True,
                 False,
                 0.0,
-                tuple(one for one in records if isinstance(one, Claim)),
-                tuple(one for one in records if isinstance(one, Resource)),
-                tuple(one for one in records if isinstance(one, Tally)),
-                tuple(one for one in records if isinstance(one, Member)),
+                *by_kind(records),
                 (),
                 0.0,
             ),

@@ -23,7 +23,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from ..transport.messages import Changes, Watch
-from ..transport.records import Claim, Member, Record, Resource, Tally
+from ..transport.records import Record, by_kind
 from .door import Session
 
 if TYPE_CHECKING:
@@ -225,10 +225,7 @@ class Watched:
             fresh,
             bool(rest),
             0.0 if fresh else now - oldest,
-            tuple(one for one in part.records if isinstance(one, Claim)),
-            tuple(one for one in part.records if isinstance(one, Resource)),
-            tuple(one for one in part.records if isinstance(one, Tally)),
-            tuple(one for one in part.records if isinstance(one, Member)),
+            *by_kind(part.records),
             tuple(part.gone),
             now - watcher.asked_at,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from holdfast.transport.enums import Mode, Order, Standing
 from holdfast.transport.messages import Changes
 from holdfast.transport.picture import Picture, Scene
-from holdfast.transport.records import Claim, Member, Record, Resource, Tally
+from holdfast.transport.records import Claim, Member, Record, Resource, Tally, by_kind
 
 NOW = 1000.0  # monotonic seconds at which every scene here is told
 WALL = 1795203298.25  # Unix seconds at the same instant: 2026-11-20T19:34:58.250Z
@@ -63,10 +63,7 @@ def changes(*records: Record, number: int = 1) -> Changes:
         True,
         False,
         0.0,
-        tuple(one for one in records if isinstance(one, Claim)),
-        tuple(one for one in records if isinstance(one, Resource)),
-        tuple(one for one in records if isinstance(one, Tally)),
-        tuple(one for one in records if isinstance(one, Member)),
+        *by_kind(records),
         (),
         0.0,
     )

@@ -219,7 +219,7 @@ def _views(claims: list[_Seen], standing: Standing, order: attrgetter[int]) -> t
 
 # --- counters ---------------------------------------------------------------------------------------------------------
 
-_SUMS = (
+SUMS = (  # the figures of a tally that are added up
     *("requests", "grants", "refused", "timed_out", "withdrawn", "released", "failed", "vanished", "lost"),
     *("wait_sum", "hold_sum"),
 )
@@ -234,7 +234,7 @@ def total(tallies: list[Tally]) -> Tally:
     first = tallies[0]
     if len(tallies) == 1:
         return first
-    sums = {name: sum(getattr(tally, name) for tally in tallies) for name in _SUMS}
+    sums = {name: sum(getattr(tally, name) for tally in tallies) for name in SUMS}
     return replace(
         first,
         **sums,

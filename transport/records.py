@@ -9,6 +9,7 @@ The contract is ``docs/protocol.md``; a test compares its second table with this
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .enums import Mode, Order, Standing
@@ -104,10 +105,43 @@ def key(record: Record) -> str:
     """By what a record is known: a later one with the same key replaces it."""
     match record:
         case Claim():
-            return f"claim/{record.actor}/{record.session}"
+            return claim_key(record.actor, record.session)
         case Resource():
-            return f"resource/{record.actor}/{record.number}"
+            return resource_key(record.actor, record.number)
         case Tally():
-            return f"tally/{record.actor}/{record.place}/{int(record.mode)}"
+            return tally_key(record.actor, record.place, record.mode)
         case Member():
-            return f"member/{record.number}"
+            return member_key(record.number)
+
+
+def claim_key(actor: int, session: str) -> str:
+    """The key of a ``Claim``."""
+    return f"claim/{actor}/{session}"
+
+
+def resource_key(actor: int, number: int) -> str:
+    """The key of a ``Resource``."""
+    return f"resource/{actor}/{number}"
+
+
+def tally_key(actor: int, place: int, mode: Mode) -> str:
+    """The key of a ``Tally``."""
+    return f"tally/{actor}/{place}/{int(mode)}"
+
+
+def member_key(number: int) -> str:
+    """The key of a ``Member``."""
+    return f"member/{number}"
+
+
+def by_kind(
+    records: Iterable[Record],
+) -> tuple[tuple[Claim, ...], tuple[Resource, ...], tuple[Tally, ...], tuple[Member, ...]]:
+    """``records`` as ``Changes`` carries them."""
+    told = tuple(records)
+    return (
+        tuple(one for one in told if isinstance(one, Claim)),
+        tuple(one for one in told if isinstance(one, Resource)),
+        tuple(one for one in told if isinstance(one, Tally)),
+        tuple(one for one in told if isinstance(one, Member)),
+    )

@@ -11,7 +11,7 @@ from holdfast.transport.enums import Mode, Order, Standing
 from holdfast.transport.messages import Changes, Watch
 from holdfast.transport.names import Kind
 from holdfast.transport.picture import LATE, Picture, Questions, bucket, total, with_ongoing
-from holdfast.transport.records import Claim, Member, Record, Resource, Tally, key
+from holdfast.transport.records import Claim, Member, Record, Resource, Tally, by_kind, key
 
 PRINTER = Resource(4, 3, "printer", "printer", 5.0, Order.FIFO, 2.0, 17, "")
 MEMBER = Member(0, "incubator", 77, 9.0, 0)
@@ -37,10 +37,7 @@ def changes(
         fresh,
         more,
         0.0,
-        tuple(one for one in records if isinstance(one, Claim)),
-        tuple(one for one in records if isinstance(one, Resource)),
-        tuple(one for one in records if isinstance(one, Tally)),
-        tuple(one for one in records if isinstance(one, Member)),
+        *by_kind(records),
         tuple(gone.split()),
         kept,
     )
