@@ -31,6 +31,20 @@ def name_process(comm: str) -> None:
         file.write(comm)
 
 
+def begin(role: str, comm: str, *, verbose: bool) -> None:
+    """What every child of the daemon does first: ignore what the whole group is sent, take a name, log.
+
+    Args:
+        role: as the log shows it.
+        comm: as ``name_process``.
+    """
+    for ignored in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(ignored, signal.SIG_IGN)
+    log.stacks_on_signal()
+    name_process(comm)
+    log.configure(role, verbose=verbose)
+
+
 def main(number: int, end: socket.socket, rights: tuple[int, ...], directory: str, verbose: bool) -> None:
     """Run one locker; the target of a ``ChildSpec``.
 
@@ -39,11 +53,7 @@ def main(number: int, end: socket.socket, rights: tuple[int, ...], directory: st
         end: our end of the pipe to the incubator.
         rights: descriptors by which its parent is the daemon; they stay open as long as this process lives.
     """
-    for ignored in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
-        signal.signal(ignored, signal.SIG_IGN)
-    log.stacks_on_signal()
-    name_process(COMM)
-    log.configure("locker", verbose=verbose)
+    begin("locker", COMM, verbose=verbose)
     address = locker_name(number)
     note = os.path.join(directory, f"left-behind-{os.getpid()}")
     pipe = Pipe(end)

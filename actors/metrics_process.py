@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import signal
 import socket
 import threading
 import time
@@ -34,7 +33,7 @@ from ..transport.picture import Picture
 from ..transport.pipe import Pipe
 from ..transport.settings import Settings
 from . import log
-from .locker_process import name_process
+from .locker_process import begin
 from .metrics import Metrics, View, application
 from .process import FAILED
 
@@ -194,11 +193,7 @@ def main(
         bound: how many resource names may become labels.
         version: of this program.
     """
-    for ignored in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
-        signal.signal(ignored, signal.SIG_IGN)
-    log.stacks_on_signal()
-    name_process(COMM)
-    log.configure("metrics", verbose=verbose)
+    begin("metrics", COMM, verbose=verbose)
     watcher = Watcher(lambda: Follower(settings, {}))
     metrics = Metrics(watcher.view, bound=bound, version=version)
     server = Server(socket.socket(fileno=listening), application(metrics))

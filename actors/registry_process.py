@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import sys
 import tempfile
@@ -22,9 +21,8 @@ from ..transport.pipe import Pipe
 from ..transport.report import document
 from ..transport.sockets import Router, raise_descriptor_limit
 from ..transport.wire import ID_SIZE
-from . import log
 from .feeds import Feeds
-from .locker_process import name_process
+from .locker_process import begin
 from .process import Process
 from .registry import Registry
 
@@ -39,11 +37,7 @@ def main(number: int, end: socket.socket, incubator: str, directory: str, verbos
         end: our end of the pipe to the incubator.
         incubator: path of the incubator's mailbox.
     """
-    for ignored in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
-        signal.signal(ignored, signal.SIG_IGN)
-    log.stacks_on_signal()
-    name_process(COMM)
-    log.configure("registry", verbose=verbose)
+    begin("registry", COMM, verbose=verbose)
     address = registry_name(number)
     clear_predecessors(directory)
     pipe = Pipe(end)
