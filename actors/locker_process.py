@@ -58,7 +58,7 @@ def main(number: int, end: socket.socket, rights: tuple[int, ...], directory: st
     note = os.path.join(directory, f"left-behind-{os.getpid()}")
     pipe = Pipe(end)
     router = Router(os.path.join(directory, address), limit=raise_descriptor_limit())
-    pipe.send(Ready(address, os.getpid(), os.getppid()))
+    pipe.send(Ready(address, os.getpid(), os.getppid(), 0))
     locker = Locker(number, _unix_seconds, lambda sentence: _write(note, sentence))
     code = Process(locker, router, pipe=pipe).run()
     if os.path.exists(note):

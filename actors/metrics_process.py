@@ -200,7 +200,7 @@ def main(
     _start(lambda: _for_ever(lambda: watcher.follow(metrics.note)))
     _start(server.serve_forever)
     pipe = Pipe(end)
-    pipe.send(Ready("", os.getpid(), os.getppid()))
+    pipe.send(Ready("", os.getpid(), os.getppid(), 0))
     obey(pipe, metrics)
 
 

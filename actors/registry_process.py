@@ -50,7 +50,7 @@ def main(number: int, end: socket.socket, incubator: str, directory: str, verbos
     )
     process = Process(registry, router, pipe=pipe, feeds=Feeds(introduction))
     process.carry_out(registry.open())
-    pipe.send(Ready(address, os.getpid(), os.getppid()))
+    pipe.send(Ready(address, os.getpid(), os.getppid(), 0))
     sys.exit(process.run())
 
 

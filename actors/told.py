@@ -94,4 +94,5 @@ def claim_of(
         command=who.command,
         job=who.job,
         reason=who.reason,
+        key="",
     )

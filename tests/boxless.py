@@ -13,6 +13,6 @@ from holdfast.transport.pipe import Pipe
 def serve_without_mailbox(number: int, end: socket.socket) -> None:
     """Be ready, hear one word of the parent, repeat it, and end."""
     pipe = Pipe(end)
-    pipe.send(Ready("", os.getpid(), os.getppid()))
+    pipe.send(Ready("", os.getpid(), os.getppid(), 0))
     select.select([pipe], [], [])
     pipe.send(Ended(str(pipe.receive())))

@@ -81,7 +81,7 @@ class Bench:
 
     def ready(self, number: int) -> list[Effect]:
         role = self.incubator._staff.children[number].role
-        return self.said(number, Ready(f"{role}-{number}.sock", 4000 + number, 3999))
+        return self.said(number, Ready(f"{role}-{number}.sock", 4000 + number, 3999, 0))
 
     def said(self, number: int, message: Message) -> list[Effect]:
         return self.incubator.child_said(number, message, self.now)

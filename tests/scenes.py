@@ -28,7 +28,7 @@ def holder(session: str, name: str = "printer", number: int = 3, **more: object)
         **{"actor": number, "place": number, "number": 2, "session": session, "standing": Standing.HOLDS},
         **{"resource": name, "mode": Mode.EX, "quantity": 1, "age": 10.0, "waited": 0.0, "left": -1.0, "token": 17},
         **{"element": "", "arrival": 0, "blockers": (), "inside": (), "peer": "localhost/", "host": "node1"},
-        **{"pid": 4711, "uid": 1000, "user": "alice", "command": "make -j4", "job": "", "reason": ""},
+        **{"pid": 4711, "uid": 1000, "user": "alice", "command": "make -j4", "job": "", "reason": "", "key": ""},
         **more,
     }
     return Claim(**told)  # type: ignore[arg-type]  # the fields of a Claim

@@ -1,4 +1,4 @@
-"""The words that people choose among, and under which they see a session: lock modes, queue orders, standings."""
+"""The words that people choose among or are told: lock modes, queue orders, standings, refusals, causes."""
 
 from __future__ import annotations
 
@@ -29,3 +29,24 @@ class Standing(IntEnum):
     HOLDS = 1
     WAITS = 2  # in line
     PARKED = 3  # until somebody creates the resource
+
+
+class Refusal(IntEnum):
+    """Why a request was refused."""
+
+    BUSY = 1  # not free, and the client would not wait
+    TIMED_OUT = 2  # the client waited as long as it said
+    IMPOSSIBLE = 3  # can never be granted
+    NO_SUCH_RESOURCE = 4  # create=no, and the client would not wait
+    DEADLOCK = 5  # would wait for itself
+    INVALID = 6  # the request has no meaning (name, mode, quantity)
+    LOCKER_DIED = 7  # the resource's process died with the resource
+    STOPPING = 8  # the daemon was stopped, or its incubator died
+    EXHAUSTED = 9  # no process or descriptor left to serve it
+
+
+class Cause(IntEnum):
+    """Why a lock was lost."""
+
+    STOPPED = 1  # the daemon was told to stop at once
+    FAILED = 2  # the locker failed (our bug)

@@ -1,10 +1,10 @@
-"""Every message that passes between two processes, and the enums in their fields.
+"""Every message that passes between two processes.
 
-(Three of these stand in ``enums.py``, and what ``Changes`` carries in ``records.py``.)
+(The enums in their fields stand in ``enums.py``, what ``Changes`` carries in ``records.py``.)
 
 The contract is ``docs/protocol.md``; a test compares its table with this file. A message is a frozen value without
 behaviour: ``wire.py`` turns it into a frame and back, and what it means is decided elsewhere. Fields are
-``str int float bool bytes``, the enums below, and tuples of those.
+``str int float bool bytes``, those enums, and tuples of those.
 
 Durations travel, instants never do (two machines, two clocks). A duration is in seconds; ``FOREVER`` (any negative
 number) means without end.
@@ -13,38 +13,17 @@ number) means without end.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 
+from .enums import Cause as Cause
 from .enums import Mode as Mode
 from .enums import Order as Order
+from .enums import Refusal as Refusal
 from .enums import Standing as Standing
 from .records import Claim, Member, Resource, Tally
 
 MAJOR = 1  # another major version is refused
-MINOR = 1  # same major: unknown trailing fields are ignored
+MINOR = 2  # same major: unknown trailing fields are ignored
 FOREVER = -1.0  # a duration without end
-
-
-class Refusal(IntEnum):
-    """Why a request was refused."""
-
-    BUSY = 1  # not free, and the client would not wait
-    TIMED_OUT = 2  # the client waited as long as it said
-    IMPOSSIBLE = 3  # can never be granted
-    NO_SUCH_RESOURCE = 4  # create=no, and the client would not wait
-    DEADLOCK = 5  # would wait for itself
-    INVALID = 6  # the request has no meaning (name, mode, quantity)
-    LOCKER_DIED = 7  # the resource's process died with the resource
-    STOPPING = 8  # the daemon was stopped, or its incubator died
-    EXHAUSTED = 9  # no process or descriptor left to serve it
-
-
-class Cause(IntEnum):
-    """Why a lock was lost."""
-
-    STOPPED = 1  # the daemon was told to stop at once
-    FAILED = 2  # the locker failed (our bug)
-
 
 # --- anybody to anybody -----------------------------------------------------------------------------------------------
 
@@ -187,6 +166,29 @@ class Explained:
     sentence: str
 
 
+# --- datagrams: who asks a multicast group for its daemon -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Seek:
+    """Is a daemon of this group there? ``nonce`` comes back with the answer."""
+
+    nonce: bytes
+    padding: str  # so that no answer is ever more than twice as large as its question
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """The answer: a daemon is."""
+
+    nonce: bytes  # that of the question
+    daemon: bytes  # 16 random bytes that tell one daemon from another
+    age: float  # seconds since it started
+    port: int  # where it listens on TCP
+    address: str  # where, if not where this answer came from; "" otherwise
+    key: str  # its public CURVE key; "" if it has none
+
+
 # --- who watches, and what is watched ---------------------------------------------------------------------------------
 
 
@@ -289,6 +291,7 @@ class Ready:
     address: str
     pid: int
     parent: int
+    port: int  # where it listens on TCP too; 0: it does not
 
 
 @dataclass(frozen=True, slots=True)

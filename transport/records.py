@@ -43,6 +43,7 @@ class Claim:
     command: str
     job: str
     reason: str
+    key: str  # name of the admitted CURVE key it came with; "" if it came without
 
 
 @dataclass(frozen=True, slots=True)

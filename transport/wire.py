@@ -37,6 +37,7 @@ from .messages import (
     Gone,
     Granted,
     Hello,
+    Here,
     Leave,
     Locate,
     Located,
@@ -57,6 +58,7 @@ from .messages import (
     Report,
     Reported,
     Retiring,
+    Seek,
     Serving,
     Standing,
     Stay,
@@ -85,6 +87,7 @@ Message = (
     | Acquire | Queued | Granted | Refused | Release | Released | Gone | Lost | Watch | Changes
     | Ready | Assign | Place | Retiring | Stay | Leave | Quiesce | End | Ended
     | Expect | Serving | Report | Reported
+    | Seek | Here
 )  # fmt: skip
 
 NUMBERS: dict[int, type[Message]] = {
@@ -126,6 +129,8 @@ NUMBERS: dict[int, type[Message]] = {
     50: Serving,
     51: Report,
     52: Reported,
+    60: Seek,
+    61: Here,
 }
 
 
@@ -248,6 +253,9 @@ _OUT_FIELDS: dict[type, list[tuple[str, _Check]]] = {
 _IN_FIELDS: dict[type, list[tuple[str, _Check]]] = {
     kind: [(name, _IN[type_]) for name, type_ in kind.__annotations__.items()] for kind in _KINDS
 }
+_LATER: dict[type, tuple[object, ...]] = {  # the last fields, where an older minor version has none
+    Claim: ("",),  # no key before 1.2
+}
 _HEADS: dict[type, bytes] = {kind: bytes((MAJOR, number)) for number, kind in NUMBERS.items()}
 
 _pack: Callable[[object], bytes] = msgpack.Packer(unicode_errors="surrogatepass").pack
@@ -277,10 +285,14 @@ def _values(value: object) -> list[object]:
 
 
 def _checked(kind: type, values: object) -> list[object]:
-    """What stands in an array, as the fields of ``kind``; more of it is from a later version."""
+    """What stands in an array, as the fields of ``kind``; more of it is from a later version, less from an earlier."""
     fields = _IN_FIELDS[kind]
-    if type(values) is not tuple or len(values) < len(fields):
+    missing = len(fields) - len(values) if type(values) is tuple else len(fields)
+    later = _LATER.get(kind, ())
+    if type(values) is not tuple or missing > len(later):
         raise ValueError(f"{kind.__name__} must be an array of {len(fields)} fields")
+    if missing > 0:
+        values += later[-missing:]
     checked = []
     for (name, check), value in zip(fields, values, strict=False):
         try:

@@ -55,7 +55,7 @@ def main(
     configure("files", verbose=verbose)
     wakeup = _prepare()
     pipe = Pipe(end)
-    pipe.send(Ready("", os.getpid(), os.getppid()))
+    pipe.send(Ready("", os.getpid(), os.getppid(), 0))
     try:
         code = show(
             settings,

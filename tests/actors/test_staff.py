@@ -31,7 +31,7 @@ class House:
 
     def ready(self, number: int) -> list[Effect]:
         child = self.child(number)
-        return self.staff.ready(child, Ready(f"{child.role}-{number}.sock", 4000 + number, 3999))
+        return self.staff.ready(child, Ready(f"{child.role}-{number}.sock", 4000 + number, 3999, 0))
 
     def die(self, number: int) -> list[Effect]:
         return self.staff.died(self.child(number), self.now)

@@ -23,7 +23,7 @@ def claim(session: str, standing: Standing, **more: object) -> Claim:
         **{"actor": 4, "place": 3, "number": 2, "session": session, "standing": standing, "resource": "printer"},
         **{"mode": Mode.EX, "quantity": 1, "age": 1.0, "waited": 0.0, "left": -1.0, "token": 0, "element": ""},
         **{"arrival": 0, "blockers": (), "inside": (), "peer": "localhost/", "host": "h", "pid": 1, "uid": 0},
-        **{"user": "root", "command": "make", "job": "", "reason": ""},
+        **{"user": "root", "command": "make", "job": "", "reason": "", "key": ""},
         **more,
     }
     return Claim(**told)  # type: ignore[arg-type]

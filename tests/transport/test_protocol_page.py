@@ -10,7 +10,7 @@ from holdfast.transport import messages, records, wire
 PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
 ROWS = re.findall(r"^\| (\d+) \| `(\w+)` \| ([\w ]*?) ?\| (.+?) \|$", PAGE, re.MULTILINE)
 RECORDS = re.findall(r"^\| `(\w+)` \| (\w+)/([\w/]+) \| (.+?) \|$", PAGE, re.MULTILINE)
-ROLES = {"any", "client", "actor", "incubator", "locker", "child", "parent"}
+ROLES = {"any", "client", "actor", "incubator", "locker", "child", "parent", "daemon"}
 
 
 def test_the_numbers_are_those_of_the_page() -> None:

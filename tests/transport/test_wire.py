@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import msgpack
@@ -15,6 +16,7 @@ from holdfast.transport.messages import (
     FOREVER,
     Acquire,
     Cause,
+    Changes,
     Fault,
     Gone,
     Granted,
@@ -29,6 +31,7 @@ from holdfast.transport.messages import (
     Welcome,
 )
 from holdfast.transport.records import Claim, Member, Resource, Tally
+from scenes import holder
 
 ID = bytes(range(16))
 texts = st.text(st.characters(), max_size=40) | st.text(st.characters(categories=["Cs"]), max_size=5)
@@ -100,6 +103,19 @@ def test_garbage_gives_a_message_or_a_protocol_error(garbage: bytes, number: int
 
 def test_unknown_trailing_fields_are_ignored() -> None:
     assert wire.decode(frame(21, 3, "later", True)) == Queued(3)
+
+
+def test_a_claim_of_an_older_minor_version_has_no_key() -> None:
+    new = holder("a" * 16, key="node7")
+    old = wire.decode(frame(31, 1, False, False, 0.0, [wire_fields(new)[:-1]], [], [], [], [], 0.0))
+    assert isinstance(old, Changes)
+    assert old.claims == (dataclasses.replace(new, key=""),)
+    with pytest.raises(RemoteProtocolError, match="Claim must be an array of"):
+        wire.decode(frame(31, 1, False, False, 0.0, [wire_fields(new)[:-2]], [], [], [], [], 0.0))
+
+
+def wire_fields(claim: Claim) -> list[object]:
+    return [list(value) if isinstance(value, tuple) else value for value in dataclasses.astuple(claim)]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +199,7 @@ def test_what_could_not_be_read_is_never_sent(wrong: wire.Message) -> None:
 
 
 def test_another_version_is_named() -> None:
-    with pytest.raises(wire.OtherVersion, match=r"protocol 2, we speak 1\.1.*holdfast stop") as caught:
+    with pytest.raises(wire.OtherVersion, match=r"protocol 2, we speak 1\.2.*holdfast stop") as caught:
         wire.decode(frame(21, 1, major=2))
     assert (caught.value.theirs, caught.value.ours) == (2, 1)
 
