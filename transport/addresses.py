@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MAX_PATH = 107  # bytes; sun_path of man 7 unix, less its final zero byte
 LONGEST_NAME = "registry-9999999.sock"
+LONGEST_HOST = 48  # characters of a host, or a group, that name a daemon's place
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,30 @@ def address(run_dir: str | None, socket: str | None, uid: int) -> Address:
     else:
         home = _absolute(run_dir if run_dir is not None else f"/tmp/holdfast-{uid}", "the run directory")
         found = Address(f"{home}/local/daemon.sock", f"{home}/local", home)
+    return _checked(found)
+
+
+def networked(run_dir: str | None, name: str, port: int, uid: int) -> Address:
+    """The place, on its host, of a daemon that is on the network: ``NAME-PORT.sock`` in the run directory.
+
+    Args:
+        name: what it is called there, ``tcp-HOST`` or ``group-GROUP``; what no file is called becomes ``_``, and what
+            is too long is cut, with a digest in place of the rest.
+
+    Raises:
+        InvalidSetting: as ``address``.
+    """
+    home = _absolute(run_dir if run_dir is not None else f"/tmp/holdfast-{uid}", "the run directory")
+    plain = "".join(each if each.isascii() and (each.isalnum() or each in ".-") else "_" for each in name)
+    if len(plain) > LONGEST_HOST:
+        from hashlib import sha256  # who has a name that long can wait for it
+
+        plain = f"{plain[: LONGEST_HOST - 13]}-{sha256(name.encode(errors='surrogateescape')).hexdigest()[:12]}"
+    path = f"{home}/{plain}-{port}.sock"
+    return _checked(Address(path, path + ".d", home))
+
+
+def _checked(found: Address) -> Address:
     longest = len(os.fsencode(f"{found.directory}/{LONGEST_NAME}"))
     if longest > MAX_PATH:
         raise InvalidSetting(
@@ -60,7 +85,7 @@ def address(run_dir: str | None, socket: str | None, uid: int) -> Address:
 
 
 def address_of(settings: Settings) -> Address:
-    """The place of the daemon that this process's user means by ``settings``."""
+    """The place of the daemon that this process's user means by ``settings``, if it is one of this machine."""
     return address(settings.run_dir, settings.socket, os.geteuid())
 
 

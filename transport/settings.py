@@ -23,6 +23,7 @@ TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know th
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from .endpoints import Tcp
     from .values import Reader
 
 
@@ -59,7 +60,11 @@ class Settings:
     log_file: str | None = None
     mount_point: str | None = None  # where a daemon that is started shows the picture as files
 
-    # the network; kept as they are given
+    # the network
+    endpoint: Tcp | None = None  # where the daemon listens
+    group: Tcp | None = None  # the multicast group that it answers
+
+    # the same in FLoM's words, kept as they are given
     unicast_address: str | None = None
     unicast_port: int = 28015
     multicast_address: str | None = None
@@ -97,7 +102,6 @@ class Loaded:
 
 # --- the table: group and key of a file, setting, reader --------------------------------------------------------------
 
-NO_NETWORK = "locks over the network are not built yet; leave it out to lock on this machine"
 NO_TLS = "TLS is not offered; ZeroMQ's CURVE will take its place, and is not built yet: leave it out"
 
 GROUPS: dict[str, dict[str, tuple[str, Reader]]] = {
@@ -118,15 +122,17 @@ GROUPS: dict[str, dict[str, tuple[str, Reader]]] = {
     },
     "Daemon": {
         "SocketName": ("socket", values.place),
+        "Endpoint": ("endpoint", values.endpoint),
+        "Discover": ("group", values.group),
         "Lifespan": ("lifespan", values.seconds),
         "Autostart": ("autostart", values.yes_or_no),
         "Pool": ("pool", values.pool),
         "CommandLines": ("command_lines", values.one_of("full", "name", "none")),
         "LogFile": ("log_file", values.text_or_none),
         "MountPointVFS": ("mount_point", values.place),
-        "UnicastAddress": ("unicast_address", values.not_built(values.text_or_none, NO_NETWORK)),
+        "UnicastAddress": ("unicast_address", values.text_or_none),
         "UnicastPort": ("unicast_port", values.port),
-        "MulticastAddress": ("multicast_address", values.not_built(values.text_or_none, NO_NETWORK)),
+        "MulticastAddress": ("multicast_address", values.text_or_none),
         "MulticastPort": ("multicast_port", values.port),
     },
     "Network": {
@@ -158,6 +164,7 @@ MANDATORY = ("Resource", "Daemon", "Network")  # groups that every file of FLoM'
 VARIABLES: dict[str, tuple[str, Reader]] = {  # HOLDFAST_RESOURCE and its like are told to commands, and never read
     "HOLDFAST_RUN_DIR": ("run_dir", values.place),
     "HOLDFAST_SOCKET": ("socket", values.place),
+    "HOLDFAST_ENDPOINT": ("endpoint", values.endpoint),
     "HOLDFAST_AUTOSTART": ("autostart", lambda text, _: values.boolean(text)),
 }
 
@@ -178,7 +185,7 @@ def load(
     2. ``/etc/holdfast.conf``, or for ``flom`` ``/usr/local/etc/flom.conf``;
     3. ``~/.config/holdfast.conf``, or for ``flom`` ``~/.flom``;
     4. the file that ``-c`` names, which must be there;
-    5. the environment: HOLDFAST_RUN_DIR, HOLDFAST_SOCKET, HOLDFAST_AUTOSTART;
+    5. the environment: HOLDFAST_RUN_DIR, HOLDFAST_SOCKET, HOLDFAST_ENDPOINT, HOLDFAST_AUTOSTART;
     6. the command line.
 
     Args:

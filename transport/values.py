@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeVar
 
+    from .endpoints import Tcp
+
     Reader = Callable[[str, "Dialect"], object]
     Value = TypeVar("Value")
 
@@ -31,6 +33,7 @@ MILLISECOND = 0.001  # seconds
 UNITS = {"ms": MILLISECOND, "s": SECOND, "m": 60.0, "h": 3600.0}  # seconds
 MAX_NUMBER = 2**63 - 1  # what the wire carries
 MAX_POOL = 64
+MULTICAST_PORT = 28015  # FLoM's
 MAX_DURATION = 1e9  # seconds, 31 years: who asks for more means for ever
 
 MODES = {
@@ -157,6 +160,27 @@ def place(text: str, dialect: Dialect) -> str | None:
     if text and not dialect.relative and not text.startswith("/"):
         raise InvalidSetting(f"{text!r} means another place in each directory; give a path that begins with /")
     return text or None
+
+
+def endpoint(text: str, dialect: Dialect) -> Tcp | None:
+    """Where a daemon listens: ``tcp://HOST:PORT``."""
+    if not text:
+        return None
+    from .endpoints import parse  # most stay on this machine
+
+    found = parse(text)
+    if not found.port:
+        raise InvalidSetting(f"{text!r} has no port at which a daemon could be found")
+    return found
+
+
+def group(text: str, dialect: Dialect) -> Tcp | None:
+    """The multicast group that a daemon answers, and its port if it is not FLoM's."""
+    if not text:
+        return None
+    from .endpoints import parse_group
+
+    return parse_group(text, MULTICAST_PORT)
 
 
 def yes_or_no(text: str, dialect: Dialect) -> bool:

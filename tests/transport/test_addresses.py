@@ -116,3 +116,9 @@ def test_what_is_not_there_is_no_error_but_cannot_be_made_without_a_parent(tmp_p
     (tmp_path / "file").touch()
     with pytest.raises(Unreachable, match="cannot look at"):
         addresses.check_directory(str(tmp_path / "file" / "below"))
+
+
+def test_the_name_of_a_place_on_the_network_is_a_file_s() -> None:
+    place = addresses.networked("/run/x", "tcp-fe80::1%e/0", 5, 1)
+    assert place == addresses.Address("/run/x/tcp-fe80__1_e_0-5.sock", "/run/x/tcp-fe80__1_e_0-5.sock.d", "/run/x")
+    assert addresses.networked(None, "group-239.255.0.1", 5, 7).socket == "/tmp/holdfast-7/group-239.255.0.1-5.sock"
