@@ -160,6 +160,7 @@ GROUPS: dict[str, dict[str, tuple[str, Reader]]] = {
         "TlsCheckPeerId": ("tls_check_peer_id", values.not_built(values.yes_or_no, NO_TLS)),
     },
 }
+WHERE = (("socket",), ("endpoint", "unicast_address"), ("group", "multicast_address"))  # three ways to name a daemon
 MANDATORY = ("Resource", "Daemon", "Network")  # groups that every file of FLoM's must have, even empty
 VARIABLES: dict[str, tuple[str, Reader]] = {  # HOLDFAST_RESOURCE and its like are told to commands, and never read
     "HOLDFAST_RUN_DIR": ("run_dir", values.place),
@@ -188,6 +189,9 @@ def load(
     5. the environment: HOLDFAST_RUN_DIR, HOLDFAST_SOCKET, HOLDFAST_ENDPOINT, HOLDFAST_AUTOSTART;
     6. the command line.
 
+    Which daemon is meant is one thing, said as a socket, an endpoint or a group: who says it anew replaces whatever was
+    said before. FLoM's options and files lie on top of each other instead, and only replace our variables.
+
     Args:
         program: "holdfast" or "flom".
         options: setting → what the command line says: a text to be read here, or a value that is taken as it is.
@@ -205,6 +209,10 @@ def load(
     warnings: list[str] = []
 
     def take(where: str, more: Mapping[str, object]) -> None:
+        for setting in _elsewhere(where, more, flom):
+            if not flom or {where, sources.get(setting)} & VARIABLES.keys():
+                found.pop(setting, None)
+                sources.pop(setting, None)
         found.update(more)
         sources.update(dict.fromkeys(more, where))
 
@@ -212,11 +220,27 @@ def load(
         take(path, _from_file(path, flom, warnings, required=False))
     if config is not None:
         take(config, _from_file(config, flom, warnings, required=True))
+    if environ.get("HOLDFAST_SOCKET") and environ.get("HOLDFAST_ENDPOINT"):
+        raise InvalidSetting("HOLDFAST_SOCKET and HOLDFAST_ENDPOINT name two daemons: set one of them", key="endpoint")
     for variable in VARIABLES:
         if environ.get(variable):
             take(variable, _from_variable(variable, environ[variable]))
     take("command line", _from_options(options, flom))
     return Loaded(Settings(**found), sources, tuple(warnings))  # type: ignore[arg-type]  # each reader fits its setting
+
+
+def _elsewhere(where: str, more: Mapping[str, object], flom: bool) -> set[str]:
+    """The settings that no longer say where the daemon is, because ``more`` says it.
+
+    Raises:
+        InvalidSetting: it says it twice.
+    """
+    named = [said for said in WHERE if any(more.get(setting) is not None for setting in said)]
+    if len(named) > 1 and not flom:
+        words = " and ".join(next(each for each in said if more.get(each) is not None) for said in named)
+        sentence = f"{where}: {words.replace('_', ' ')} name two daemons: give one of them"
+        raise InvalidSetting(sentence, file=where if "/" in where else "", key=named[1][0])
+    return {setting for said in WHERE for setting in said if setting not in more} if named else set()
 
 
 def standard_files(program: str, environ: Mapping[str, str]) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.transport import settings as module
+from holdfast.transport.endpoints import Tcp
 from holdfast.transport.errors import InvalidSetting
 from holdfast.transport.messages import FOREVER, Mode, Order
 from holdfast.transport.settings import GROUPS, VARIABLES, Settings, load, standard_files
@@ -110,7 +111,7 @@ def test_every_option_that_a_text_may_set_is_a_setting_and_every_setting_can_be_
     assert {*settable, *variables, "comm"} == {field.name for field in dataclasses.fields(Settings)}
 
 
-def test_three_variables_say_something_and_empty_ones_do_not() -> None:
+def test_variables_say_something_and_empty_ones_do_not() -> None:
     environ = {"HOLDFAST_RUN_DIR": "/r", "HOLDFAST_SOCKET": "", "HOLDFAST_AUTOSTART": "no", "HOLDFAST_MODE": "PR"}
     loaded = load("flom", {}, environ, files=[])
     assert loaded.settings == Settings(comm="flom", order=Order.FIRST_FIT, idle=0.0, run_dir="/r", autostart=False)
@@ -141,8 +142,6 @@ def test_a_command_line_may_name_a_place_in_its_directory_but_not_an_empty_one(p
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("[Daemon]\nUnicastAddress=h", "network"),
-        ("[Daemon]\nMulticastAddress=h", "network"),
         ("[TLS]\nTlsCertificate=c", "TLS"),
         ("[TLS]\nTlsPrivateKey=k", "TLS"),
         ("[TLS]\nTlsCaCertificate=a", "TLS"),
@@ -158,6 +157,59 @@ def test_our_files_cannot_ask_for_what_is_not_built(write: Write, line: str, why
 def test_a_key_that_asks_for_nothing_is_read(write: Write) -> None:
     file = write("[Daemon]\nUnicastAddress=\nMountPointVFS=\n[TLS]\nTlsCheckPeerId=no\n")
     assert load("holdfast", {}, {}, file, []).settings == Settings()
+
+
+FILE, ENDPOINT, GROUP = "[Daemon]\nSocketName=/s\n", Tcp("h", 1), Tcp("239.255.0.1", 28015)
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "expected"),
+    [
+        ({}, {}, ("/s", None, None)),
+        ({}, {"HOLDFAST_ENDPOINT": "tcp://h:1"}, (None, ENDPOINT, None)),
+        ({"endpoint": "h:1"}, {"HOLDFAST_SOCKET": "/t"}, (None, ENDPOINT, None)),
+        ({"group": "239.255.0.1"}, {"HOLDFAST_ENDPOINT": "tcp://i:2"}, (None, None, GROUP)),
+        ({"socket": "/u"}, {"HOLDFAST_ENDPOINT": "tcp://h:1"}, ("/u", None, None)),
+    ],
+)
+def test_who_names_a_daemon_anew_replaces_what_was_said_before(
+    write: Write, options: dict[str, object], environ: dict[str, str], expected: tuple[object, ...]
+) -> None:
+    loaded = load("holdfast", options, environ, write(FILE), [])
+    settings = loaded.settings
+    assert (settings.socket, settings.endpoint, settings.group) == expected
+    assert sum(loaded.source(setting) != "default" for setting in ("socket", "endpoint", "group")) == 1
+
+
+def test_a_later_file_in_flom_s_words_replaces_an_endpoint(write: Write) -> None:
+    loaded = load("holdfast", {}, {"HOLDFAST_RUN_DIR": "/r"}, write("[Daemon]\nUnicastAddress=h\n"), [])
+    assert (loaded.settings.unicast_address, loaded.settings.run_dir) == ("h", "/r")
+    loaded = load("holdfast", {"endpoint": "i:1"}, {}, write("[Daemon]\nUnicastAddress=h\n"), [])
+    assert (loaded.settings.unicast_address, loaded.settings.endpoint) == (None, Tcp("i", 1))
+
+
+def test_two_daemons_named_in_one_breath_are_refused(write: Write) -> None:
+    with pytest.raises(InvalidSetting, match="command line: socket and endpoint name two daemons"):
+        load("holdfast", {"socket": "/s", "endpoint": "h:1"}, {}, files=[])
+    with pytest.raises(InvalidSetting, match="HOLDFAST_SOCKET and HOLDFAST_ENDPOINT name two daemons"):
+        load("holdfast", {}, {"HOLDFAST_SOCKET": "/s", "HOLDFAST_ENDPOINT": "h:1"}, files=[])
+    assert "unicast address and multicast address name two daemons" in str(
+        refused("holdfast", write("[Daemon]\nUnicastAddress=h\nMulticastAddress=239.255.0.1\n"))
+    )
+
+
+def test_flom_s_own_words_lie_on_top_of_each_other_and_only_replace_our_variables(write: Write) -> None:
+    words = write(FLOM + "[Daemon]\nMulticastAddress=239.255.0.1\n")
+    loaded = load("flom", {"unicast_address": "h"}, {"HOLDFAST_SOCKET": "/s"}, words, [])
+    settings = loaded.settings
+    assert (settings.socket, settings.unicast_address, settings.multicast_address) == (None, "h", None)
+    loaded = load("flom", {"unicast_address": "h"}, {}, words, [])
+    assert (loaded.settings.unicast_address, loaded.settings.multicast_address) == ("h", "239.255.0.1")
+
+
+def test_an_endpoint_without_a_port_at_which_it_could_be_found_is_refused() -> None:
+    with pytest.raises(InvalidSetting, match=r"endpoint: 'tcp://h:0' has no port"):
+        load("holdfast", {"endpoint": "tcp://h:0"}, {}, files=[])
 
 
 def test_a_bad_variable_says_which() -> None:
