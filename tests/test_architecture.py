@@ -41,7 +41,7 @@ ONLY_IMPORTERS = {  # of what is not ours; nothing else is imported from outside
 }
 PURE = ["actors.rules", "transport.messages", "transport.names", "transport.errors", "transport.wire"]
 PURE += ["transport.enums", "transport.records", "transport.picture", "transport.session", "vfs.tree", "cli.exits"]
-PURE += ["actors.labels"]
+PURE += ["actors.answerer", "actors.labels"]
 PURE += ["transport.phrases", "transport.report"]
 PURE_LIBRARY = {
     *(

@@ -1,0 +1,388 @@
+"""Datagrams to a multicast group: who looks for its daemon asks here, and its daemon listens.
+
+The rule: a socket hears its own group only (it is bound to it, and the kernel's ``MULTICAST_ALL`` is off, without which
+each socket on a port hears all groups that anybody on the machine joined). Only an answer with the nonce of one of our
+questions counts. What the network refuses becomes a sentence: who cannot ask must not believe that nobody is there.
+
+Where no interface is named, the routing table says by which one a question goes out, and where it knows none, all go;
+a daemon listens on all. ``Search`` is pure, the rest is the sockets.
+
+Source: man 7 ip, man 7 ipv6, RFC 3493; ``docs/protocol.md``, Discovery. (``_socket``: the standard library's own module
+around it costs a command 15 ms.)
+"""
+
+from __future__ import annotations
+
+import _socket
+import errno
+import struct
+from dataclasses import dataclass
+from fcntl import ioctl
+from math import inf
+from os import urandom
+from select import POLLIN, poll
+from time import monotonic
+
+from .endpoints import Tcp
+from .errors import InvalidSetting, RemoteProtocolError, Unreachable
+from .messages import Here, Mismatch, Seek
+from .wire import decode, encode
+
+TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+LEAST = 0.01  # seconds that a second answer is waited for
+PADDING = "." * 192  # so that there is room for an answer with a long host name, which may be twice as large
+LARGEST = 2048  # bytes of a datagram that we read; no question or answer of ours is larger
+BUFFER = 1 << 18  # bytes that a daemon may leave unread while hundreds of commands ask at once
+
+# What Python's module does not name (linux/in.h, linux/in6.h, linux/sockios.h, linux/if.h).
+IP_MULTICAST_ALL = 49
+IPV6_MULTICAST_ALL = 29
+SIOCGIFFLAGS = 0x8913
+IFF_UP, IFF_LOOPBACK, IFF_MULTICAST = 0x1, 0x8, 0x1000
+
+NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A daemon that answered.
+
+    Args:
+        daemon: 16 bytes that tell one daemon from another.
+        age: seconds since it started.
+        address: its host; a link-local one with ``%`` and our interface.
+        key: its public CURVE key, which proves nothing by itself; "" if it has none.
+        took: seconds from the question to the answer.
+    """
+
+    daemon: bytes
+    age: float
+    address: str
+    port: int
+    key: str
+    took: float
+
+    @property
+    def tcp(self) -> Tcp:
+        """Where to connect to."""
+        host, _, interface = self.address.partition("%")
+        return Tcp(host, self.port, interface)
+
+
+# --- the search: what is asked, what counts as an answer --------------------------------------------------------------
+
+
+class Search:
+    """The questions of one search, and who answered.
+
+    Args:
+        timeout: seconds that one question waits for its first answer.
+        thorough: it waits as long for all others, too.
+        nonce: makes 16 bytes that nobody can guess.
+    """
+
+    def __init__(self, timeout: float, *, thorough: bool, nonce: Callable[[], bytes]) -> None:
+        self.until = inf  # when the question that was asked last has waited long enough
+        self.other_version: Mismatch | None = None
+        self._timeout = timeout
+        self._thorough = thorough
+        self._nonce = nonce
+        self._asked: dict[bytes, float] = {}  # nonce -> when
+        self._found: dict[bytes, Found] = {}  # by daemon
+
+    def ask(self, now: float) -> bytes:
+        """The next question, as a datagram."""
+        nonce = self._nonce()
+        self._asked[nonce] = now
+        self.until = now + self._timeout
+        return encode(Seek(nonce, PADDING))
+
+    def hear(self, datagram: bytes, source: str, now: float) -> Found | None:
+        """Take in ``datagram`` from the host ``source``.
+
+        Returns:
+            A daemon that was not heard before, if it is the answer of one.
+        """
+        try:
+            message = decode(datagram)
+        except RemoteProtocolError:
+            return None
+        if isinstance(message, Mismatch):
+            self.other_version = message
+        if not isinstance(message, Here) or message.nonce not in self._asked or message.daemon in self._found:
+            return None
+        took = now - self._asked[message.nonce]
+        address = _with_scope_of(source, message.address) if message.address else source
+        found = Found(message.daemon, message.age, address, message.port, message.key, took)
+        if not self._found and not self._thorough:
+            self.until = now + min(max(took, LEAST), self._timeout)
+        self._found[found.daemon] = found
+        return found
+
+    def found(self) -> list[Found]:
+        """Who answered, the oldest first."""
+        return sorted(self._found.values(), key=lambda one: (one.age, one.daemon), reverse=True)
+
+
+def _with_scope_of(source: str, address: str) -> str:
+    """A link-local address is told without its interface, which has another name at our end: the one it came by."""
+    _, percent, scope = source.partition("%")
+    return f"{address}%{scope}" if percent and address.lower().startswith("fe") and ":" in address else address
+
+
+def seek(
+    group: Tcp,
+    *,
+    attempts: int,
+    timeout: float,
+    ttl: int,
+    patience: float = inf,
+    thorough: bool = False,
+    heard: Callable[[Found], object] = lambda found: None,
+) -> list[Found]:
+    """Who answers to ``group``, the oldest first; nobody if it is empty.
+
+    Args:
+        attempts: questions at most.
+        timeout: seconds for each.
+        ttl: routers that it may pass, plus 1.
+        patience: seconds for the whole.
+        thorough: ask all questions and wait for all answers; else only a moment longer than for the first answer.
+        heard: is told of each daemon when it answers.
+
+    Raises:
+        InvalidSetting: there is no such interface.
+        Unreachable: nothing can be sent there, or only a daemon of another version answered.
+    """
+    search = Search(timeout, thorough=thorough, nonce=lambda: urandom(16))
+    give_up_at = monotonic() + patience
+    try:
+        asking = _asking_socket(group, ttl)
+        try:
+            for _ in range(attempts):
+                _send(asking, group, search.ask(monotonic()))
+                _listen(asking, search, give_up_at, heard)
+                answered = search.found() or search.other_version
+                if monotonic() >= give_up_at or (answered and not thorough):
+                    break
+        finally:
+            asking.close()
+    except OSError as error:
+        raise Unreachable(
+            f"the group {group.where} cannot be asked: {error.strerror}; is there a network, and a route to it?"
+        ) from error
+    theirs = search.other_version
+    if theirs is not None and not search.found():
+        raise Unreachable(
+            f"the daemon of the group {group.where} speaks another protocol, {theirs.major}.{theirs.minor}; "
+            "end it with `holdfast stop` of the version that started it"
+        )
+    return search.found()
+
+
+def split_brain(group: Tcp, found: Sequence[Found]) -> str:
+    """What is said when more than one daemon answers to a group."""
+    where = ", ".join(one.tcp.where for one in found)
+    return (
+        f"split brain: {len(found)} daemons answer to the group {group.where} ({where}), and each grants the same "
+        "locks; end all but one of them: holdfast stop"
+    )
+
+
+def _listen(asking: _socket.socket, search: Search, give_up_at: float, heard: Callable[[Found], object]) -> None:
+    poller = poll()
+    poller.register(asking.fileno(), POLLIN)
+    while (left := min(search.until, give_up_at) - monotonic()) > 0:
+        if poller.poll(left * 1000):
+            datagram, source = asking.recvfrom(LARGEST)
+            found = search.hear(datagram, _host(source), monotonic())
+            if found is not None:
+                heard(found)
+
+
+def _host(source: tuple[object, ...]) -> str:
+    """The host of a sender, with the interface if it is one of the link."""
+    scope = source[3] if len(source) > 3 else 0
+    return f"{source[0]}%{_socket.if_indextoname(scope)}" if isinstance(scope, int) and scope else str(source[0])
+
+
+def _asking_socket(group: Tcp, ttl: int) -> _socket.socket:
+    asking = _socket.socket(_family(group), _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+    try:
+        if _family(group) == _socket.AF_INET:
+            asking.setsockopt(_socket.IPPROTO_IP, _socket.IP_MULTICAST_TTL, min(ttl, 255))
+        else:
+            asking.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_MULTICAST_HOPS, min(ttl, 255))
+        if group.interface:
+            _go_out_by(asking, interface_number(group.interface))
+    except BaseException:
+        asking.close()
+        raise
+    return asking
+
+
+def _send(asking: _socket.socket, group: Tcp, question: bytes) -> None:
+    """Send by the interface that was named or that the routing table names, and by all if it names none."""
+    to = (group.host, group.port)
+    try:
+        asking.sendto(question, to)
+        return
+    except OSError as error:
+        if group.interface or error.errno not in NO_WAY:
+            raise
+        refused = error
+    sent = False
+    for number in _outward():
+        try:
+            _go_out_by(asking, number)
+            asking.sendto(question, to)
+            sent = True
+        except OSError as error:
+            refused = error
+    if not sent:
+        raise refused
+
+
+def _go_out_by(asking: _socket.socket, interface: int) -> None:
+    if asking.family == _socket.AF_INET:
+        asking.setsockopt(_socket.IPPROTO_IP, _socket.IP_MULTICAST_IF, struct.pack("=4s4si", b"", b"", interface))
+    else:
+        asking.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_MULTICAST_IF, interface)
+
+
+# --- the listening side -----------------------------------------------------------------------------------------------
+
+
+def listen(group: Tcp) -> _socket.socket:
+    """A socket that hears ``group`` and nothing else, once it is joined by a ``Membership``; it never blocks.
+
+    Raises:
+        InvalidSetting: nobody can listen there; the sentence says why.
+    """
+    try:
+        listening = _socket.socket(_family(group), _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
+        try:
+            listening.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+            listening.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVBUF, BUFFER)
+            if listening.family == _socket.AF_INET:
+                listening.setsockopt(_socket.IPPROTO_IP, IP_MULTICAST_ALL, 0)
+            else:
+                listening.setsockopt(_socket.IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0)
+            listening.bind(_bound_to(group))
+        except BaseException:
+            listening.close()
+            raise
+    except OSError as error:
+        raise InvalidSetting(f"nobody can listen to the group {group.where}: {error.strerror}") from error
+    return listening
+
+
+def _bound_to(group: Tcp) -> tuple[object, ...]:
+    """The group; one that is another on each link, and on no certain one, cannot be bound: then membership decides."""
+    if _family(group) == _socket.AF_INET:
+        return (group.host, group.port)
+    scope = _socket.inet_pton(_socket.AF_INET6, group.host)[1] & 0xF
+    if group.interface:
+        return (group.host, group.port, 0, interface_number(group.interface))
+    return ("::" if scope <= 2 else group.host, group.port)
+
+
+class Membership:
+    """The interfaces on which a socket hears its group: the named one, or all that there are.
+
+    Args:
+        listening: as ``listen`` makes it.
+    """
+
+    def __init__(self, listening: _socket.socket, group: Tcp) -> None:
+        self.joined: set[int] = set()
+        self._listening = listening
+        self._group = group
+
+    def renew(self) -> list[str]:
+        """Join on the interfaces that are new, and forget those that are gone.
+
+        Returns:
+            Sentences about those that cannot be joined; they are tried again the next time.
+        """
+        wanted = self._wanted()
+        self.joined &= set(wanted)
+        refused = []
+        for number in wanted:
+            if number in self.joined:
+                continue
+            try:
+                self._join(number)
+            except OSError as error:
+                if error.errno == errno.ENODEV:
+                    continue  # gone meanwhile, or without addresses of this family
+                if error.errno != errno.EADDRINUSE:  # it was joined before
+                    refused.append(f"interface {number}: {error.strerror}")
+                    continue
+            self.joined.add(number)
+        return refused
+
+    def _wanted(self) -> list[int]:
+        if not self._group.interface:
+            return interfaces(IFF_MULTICAST | IFF_LOOPBACK)
+        try:
+            return [interface_number(self._group.interface)]
+        except InvalidSetting:
+            return []
+
+    def _join(self, interface: int) -> None:
+        packed = _socket.inet_pton(_family(self._group), self._group.host)
+        if len(packed) == 4:
+            request = struct.pack("=4s4si", packed, b"", interface)
+            self._listening.setsockopt(_socket.IPPROTO_IP, _socket.IP_ADD_MEMBERSHIP, request)
+        else:
+            request = struct.pack("=16si", packed, interface)
+            self._listening.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_JOIN_GROUP, request)
+
+
+# --- interfaces -------------------------------------------------------------------------------------------------------
+
+
+def interface_number(name: str) -> int:
+    """The kernel's number of an interface, which may be named by it.
+
+    Raises:
+        InvalidSetting: there is no such interface.
+    """
+    try:
+        return int(name) if name.isascii() and name.isdigit() else _socket.if_nametoindex(name)
+    except OSError as error:
+        raise InvalidSetting(f"this machine has no network interface {name}") from error
+
+
+def interfaces(kinds: int) -> list[int]:
+    """The numbers of the interfaces that are up and of one of ``kinds`` (IFF_ flags)."""
+    asking = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+    try:
+        flags = {number: _flags(asking, name) for number, name in _socket.if_nameindex()}
+    finally:
+        asking.close()
+    return [number for number, flag in flags.items() if flag & IFF_UP and flag & kinds]
+
+
+def _outward() -> list[int]:
+    """The interfaces that lead somewhere; where there is none, the one that leads to ourselves."""
+    loopback = set(interfaces(IFF_LOOPBACK))
+    return [number for number in interfaces(IFF_MULTICAST) if number not in loopback] or sorted(loopback)
+
+
+def _flags(asking: _socket.socket, name: str) -> int:
+    """What an interface is; 0 if it is gone."""
+    try:
+        answer = ioctl(asking.fileno(), SIOCGIFFLAGS, struct.pack("16sH14x", name.encode(), 0))
+    except OSError:
+        return 0
+    flags: int = struct.unpack("16sH14x", answer)[1]
+    return flags
+
+
+def _family(group: Tcp) -> int:
+    return _socket.AF_INET6 if ":" in group.host else _socket.AF_INET
