@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from ..transport.errors import RemoteProtocolError
 from ..transport.messages import MAJOR, MINOR, Here, Mismatch, Seek
-from ..transport.wire import Message, OtherVersion, decode, encode
+from ..transport.wire import NUMBERS, Message, OtherVersion, decode, encode
 
 LARGER = 2  # so many times as large as its question may an answer be
 OFTEN = 10.0  # answers a second to one source …
@@ -84,7 +84,8 @@ class Answerer:
         try:
             question = decode(frame)
         except OtherVersion:
-            return Mismatch(MAJOR, MINOR, "")
+            asks = NUMBERS.get(frame[1]) is Seek  # as far as we can know; most of what comes here is nobody's version
+            return Mismatch(MAJOR, MINOR, "") if asks else "not a message"
         except RemoteProtocolError:
             return "not a message"
         if not isinstance(question, Seek):

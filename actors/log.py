@@ -37,6 +37,8 @@ EVENTS = {
     "HFD042I": "a process is asked for its stack, which follows",
     "HFD050I": "the files are shown",
     "HFD051W": "the files are not shown; locks are the same without them",
+    "HFD080I": "questions to the group are answered on these interfaces",
+    "HFD081W": "datagrams to the group were passed over",
 }
 _LEVELS = {"I": logging.INFO, "W": logging.WARNING, "E": logging.ERROR}
 
