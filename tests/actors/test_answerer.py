@@ -68,7 +68,7 @@ def test_who_speaks_another_version_is_told_ours() -> None:
     told = decode(answer)
     assert isinstance(told, Mismatch)
     assert told.major == MAJOR
-    assert answerer().answer(other[:4], SOURCE, 130.0) is None
+    assert answerer().answer(b"GET / HTTP/1.0\r\n\r\n", SOURCE, 130.0) is None
 
 
 def test_each_source_is_answered_so_often_and_no_oftener() -> None:
