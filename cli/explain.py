@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 
 from ..transport import asked
-from ..transport.addresses import address_of
+from ..transport.discover import none_runs
 from ..transport.errors import NoSuchResource, Unreachable
 from ..transport.inquiry import Finding, inquire
 from ..transport.phrases import visible
 from ..transport.settings import Settings
+from ..transport.target import target
 from .exits import CONFLICT
 from .words import show
 
@@ -54,7 +55,7 @@ def verdict(settings: Settings, found: Finding | None) -> tuple[bool, str]:
     """
     name = settings.name
     if found is None and (settings.lifespan == 0 or not settings.autostart):
-        raise Unreachable(f"no daemon is running at {address_of(settings).socket}, and none may be started here")
+        raise Unreachable(f"{none_runs(target(settings))}, and none may be started here")
     if found is not None and (found.exists or not found.why.granted):
         return found.why.granted, _answer(str(name), found)
     if settings.create:

@@ -22,7 +22,6 @@ from typing import NoReturn
 import click
 
 from ..transport import discover
-from ..transport.addresses import address_of
 from ..transport.client import Lock
 from ..transport.control import stop_daemon
 from ..transport.errors import HoldfastError, InvalidSetting
@@ -158,7 +157,7 @@ def _traced(environ: Mapping[str, str]) -> bool:
 def _stop(settings: Settings, *, now: bool) -> int:
     """End the daemon. That there is none is told by the exit code alone."""
     tell(f"Starting FLoM daemon {'immediate' if now else 'quiesce'} shutdown...")
-    wire = discover.find(address_of(settings))
+    wire = discover.find(settings)
     if wire is None:
         return FAILED
     wire.close()

@@ -17,11 +17,11 @@ from typing import TypeVar
 import click
 
 from ..transport import names
-from ..transport.addresses import address_of
 from ..transport.errors import InvalidName, InvalidSetting, UsageError
 from ..transport.messages import Mode
 from ..transport.names import Kind
 from ..transport.settings import Loaded, Settings, load
+from ..transport.target import target
 from .flom_texts import (
     LOCAL_OR_NETWORK,
     MODE_IGNORED,
@@ -238,7 +238,7 @@ def _check_name(loaded: Loaded) -> None:
 
 def _check_socket(settings: Settings) -> None:
     try:
-        address_of(settings)
+        target(settings)
     except InvalidSetting as error:
         if settings.socket is None:
             raise

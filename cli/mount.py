@@ -13,10 +13,11 @@ from collections.abc import Mapping
 
 import click
 
-from ..transport import addresses, discover, mountpoint
+from ..transport import launch, mountpoint
 from ..transport.errors import Unreachable
 from ..transport.phrases import quoted
 from ..transport.settings import Settings, load
+from ..transport.target import Target, target
 
 MODULE = "holdfast.vfs.files_process"
 
@@ -36,16 +37,23 @@ def mount(directory: str, foreground: bool, socket: str | None, config: str | No
     path = mountpoint.place(directory)
     mountpoint.check(path)
     if foreground:
-        os.execve(sys.executable, _command(settings, path), discover.environment(os.environ))
-    said = discover.launch(lambda pipe: [*_command(settings, path), f"ready={pipe}"], os.environ)
+        os.execve(sys.executable, _command(settings, path), launch.environment(os.environ))
+    said = launch.launch(lambda pipe: [*_command(settings, path), f"ready={pipe}"], os.environ)
     if said != "ready":
         raise Unreachable(
             said or f"the files ended before they were shown; to see why: holdfast mount -f {quoted(path)}"
         )
 
 
+def _where(meant: Target) -> Mapping[str, str]:
+    """The daemon, so that the files' process finds the same one."""
+    if meant.tcp is not None:
+        return {"endpoint": str(meant.tcp)}
+    if meant.group is not None:
+        return {"group": str(meant.group)}
+    return {"rundir": meant.place.run_dir} if meant.place.run_dir else {"socket": meant.place.socket}
+
+
 def _command(settings: Settings, path: str) -> list[str]:
-    place = addresses.address_of(settings)
-    where: Mapping[str, str] = {"rundir": place.run_dir} if place.run_dir else {"socket": place.socket}
-    words = {**where, "mount": path}
+    words = {**_where(target(settings)), "mount": path}
     return [sys.executable, "-P", "-m", MODULE, *(f"{key}={value}" for key, value in words.items())]

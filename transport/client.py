@@ -15,15 +15,16 @@ import os
 from _thread import get_ident
 from time import monotonic, sleep
 
-from . import addresses, asked, discover, identity
+from . import asked, discover, identity
 from .errors import Busy, HoldfastError, LockLost, RemoteProtocolError, TimedOut, Unreachable, UsageError
 from .locks import remember
 from .messages import Mode, Order
 from .session import WAITS, Open, Receive, Send, Session, State
 from .settings import Settings, load
+from .target import shown_command_lines
 from .turn import Turn
 from .wire import ID_SIZE
-from .zmtp import Closed, Wire
+from .zmtp import Closed
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from .inflight import InFlight
     from .waiting import Waiting
     from .wire import Message
+    from .zmtp import Wire
 
 SOON = 0.05  # seconds for an answer that nobody would call a wait
 
@@ -104,7 +106,7 @@ class Lock:
                 reason=reason,
                 nest=nest,
                 command=command,
-                command_lines=self._settings.command_lines,
+                command_lines=shown_command_lines(self._settings),
             ),
             ask,
         )
@@ -283,12 +285,14 @@ class Lock:
                     self._open(wanted)
 
     def _open(self, wanted: Open) -> None:
+        incubator = self._wire
         self._hang_up()
         if wanted.pause:
             sleep(wanted.pause)
         try:
             if wanted.address:
-                self._wire = Wire(locker_path(self._settings, wanted.address), wanted.patience)
+                assert incubator is not None  # it has named the locker
+                self._wire = discover.enter(incubator.beside(wanted.address), wanted.patience)
             else:
                 self._wire = discover.connect(self._settings, os.environ, wanted.patience)
         except Closed:
@@ -384,14 +388,3 @@ class Lock:
             self._settle()
         except HoldfastError:
             return  # the end of the connection gives it back as well
-
-
-def locker_path(settings: Settings, address: str) -> str:
-    """The socket that ``Located`` names, beside that of the daemon.
-
-    Raises:
-        RemoteProtocolError: it would be elsewhere.
-    """
-    if "/" in address or "\0" in address:
-        raise RemoteProtocolError(f"the daemon names a locker outside its directory: {address!r}")
-    return f"{addresses.address_of(settings).directory}/{address}"

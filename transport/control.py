@@ -12,12 +12,14 @@ import select
 import socket
 import struct
 from collections.abc import Mapping
+from time import monotonic
 
-from . import addresses, discover, identity
+from . import discover, identity
 from .errors import HoldfastError, Unreachable
 from .messages import Dump, Dumped, Echo, Fault, Mismatch, Stop, Stopping, Welcome
 from .phrases import too_old
 from .settings import Settings
+from .target import target
 from .wire import ID_SIZE, Message, decode, encode
 from .zmtp import Closed, Wire
 
@@ -40,6 +42,8 @@ def stop_daemon(settings: Settings, environ: Mapping[str, str], *, now: bool) ->
         HoldfastError: it refused, and why.
     """
     wire = _find(settings)
+    if not isinstance(wire.place, str):
+        return _stop_there(wire, environ, now=now)
     try:
         pid = pid_behind(wire.fileno())
         process = _open_process(pid, wire.path)
@@ -52,6 +56,31 @@ def stop_daemon(settings: Settings, environ: Mapping[str, str], *, now: bool) ->
     finally:
         wire.close()
     return pid
+
+
+def _stop_there(wire: Wire, environ: Mapping[str, str], *, now: bool) -> int:
+    """The same over the network, where the end of the connection is all that can be seen of the daemon's."""
+    try:
+        answer = _ask(wire, environ, Stop(now))
+        if not isinstance(answer, Stopping):
+            raise _not_a_daemon()
+        if now:
+            _wait_closed(wire, answer.pid)
+        return answer.pid
+    except Closed:
+        raise Unreachable(f"the daemon at {wire.path} ended before it answered") from None
+    finally:
+        wire.close()
+
+
+def _wait_closed(wire: Wire, pid: int) -> None:
+    until = monotonic() + END
+    try:
+        while wire.receive(max(0.0, until - monotonic())) is not None:
+            pass
+    except Closed:
+        return
+    raise Unreachable(f"the daemon (process {pid} there) was told to end and has not in {END:g}s")
 
 
 def _open_process(pid: int, path: str) -> int:
@@ -95,10 +124,9 @@ def write_dump(settings: Settings, environ: Mapping[str, str]) -> str:
 
 
 def _find(settings: Settings) -> Wire:
-    place = addresses.address_of(settings)
-    wire = discover.find(place)
+    wire = discover.find(settings)
     if wire is None:
-        raise Unreachable(f"no daemon is running at {place.socket}")
+        raise Unreachable(discover.none_runs(target(settings)))
     return wire
 
 

@@ -2,38 +2,40 @@
 
 The rule: whatever happens at once, one daemon is started. Who finds none takes the lock of the file ``starting`` in the
 daemon's directory, tries to connect again, and only then starts one, holding the lock until it is ready. While somebody
-else holds it, we keep trying to connect: 200 commands at once cost one start.
+else holds it, we keep trying to connect: 200 commands at once cost one start. What lies at the socket's path and is no
+socket is never touched.
 
-A daemon is a fresh process (``exec``), never a fork of ours: in a session of its own, with no terminal, no descriptor
-and no HOLDFAST_ variable of ours. What it needs to know stands on its command line; it answers with one line through a
-pipe: ``ready``, or why not. What lies at the socket's path and is no socket is never touched.
+A daemon on the network is looked for at all addresses of its endpoint, or by its group. It is started only here, so
+only if an address of the endpoint is this host's; after that it is looked for once more, as by everybody else.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-import sys
-from fcntl import F_DUPFD_CLOEXEC, LOCK_EX, LOCK_NB, fcntl, flock
+from errno import EADDRNOTAVAIL, EAFNOSUPPORT, ENETUNREACH
+from fcntl import LOCK_EX, LOCK_NB, flock
 from math import inf
-from select import POLLIN, poll
 from time import monotonic, sleep
 
 from . import addresses, identity
 from .addresses import Address
 from .errors import Unreachable
 from .stderr import say
+from .target import Target, target
 from .zmtp import Closed, Wire
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
 
+    from .endpoints import Tcp
+    from .peers import Peer
     from .settings import Settings
 
-START = 30.0  # seconds for a daemon to be ready, ours or one that somebody else is starting
+START = 30.0  # seconds for somebody else to start one
 AGAIN = 0.05  # seconds until we try again while somebody else starts one
-REAP = 5.0  # seconds for the process that we started to leave the daemon to itself
+NOT_FOR_US = (EADDRNOTAVAIL, EAFNOSUPPORT, ENETUNREACH)  # an address of a family that this host does not use
 
 
 def connect(settings: Settings, environ: Mapping[str, str], patience: float = inf) -> Wire:
@@ -41,39 +43,74 @@ def connect(settings: Settings, environ: Mapping[str, str], patience: float = in
 
     Args:
         patience: seconds for one that is there to greet us, or for somebody else to start one. If it is we who start
-            it, that takes as long as it takes.
+            it, that takes as long as it takes; so does the search in a group.
 
     Raises:
-        InvalidSetting: no socket can be there.
+        InvalidSetting: no daemon can be there.
         Closed: the connection ended at once: a daemon that is ending. Try again.
         Unreachable: there is no daemon, and none may be or could be started; the sentence says what to do.
     """
-    place = addresses.address_of(settings)
-    wire = find(place, patience)
+    meant = target(settings)
+    wire = _find(meant, settings, patience)
     if wire is not None:
         return wire
     if settings.lifespan == 0 or not settings.autostart:
-        raise Unreachable(
-            f"no daemon is running at {place.socket}, and none may be started here; start one with: holdfast serve"
-        )
-    addresses.prepare(place)
-    return _start_or_wait(place, settings, environ, min(START, patience))
+        raise Unreachable(f"{none_runs(meant)}, and none may be started here; start one with: {_by_hand(meant)}")
+    _check_ours(meant)
+    addresses.prepare(meant.place)
+    return _start_or_wait(meant, settings, environ, min(START, patience))
 
 
-def find(place: Address, patience: float = inf) -> Wire | None:
-    """A connection to the daemon at ``place``; None if there is none.
+def find(settings: Settings, patience: float = inf) -> Wire | None:
+    """A connection to the daemon that ``settings`` mean; None if there is none.
 
     Args:
         patience: as that of ``Wire``.
 
     Raises:
+        InvalidSetting: no daemon can be there.
         Closed: the connection ended at once: a daemon that is ending.
         Unreachable: something else is there, or it does not answer.
     """
+    return _find(target(settings), settings, patience)
+
+
+def enter(place: str | Peer, patience: float = inf, directory: str = "") -> Wire:
+    """A connection to a process of a daemon; the arguments and errors are those of ``Wire``."""
+    return Wire(place, patience, directory)
+
+
+def none_runs(meant: Target) -> str:
+    """What is said when nobody is there."""
+    if meant.tcp is None and meant.group is not None:
+        return f"no daemon answers to {meant}"
+    return f"no daemon is running at {meant}"
+
+
+def _by_hand(meant: Target) -> str:
+    if meant.tcp is not None:
+        return f"holdfast serve --bind {meant.tcp}"
+    if meant.group is not None:
+        return f"holdfast serve --discover {meant.group.where}"
+    return "holdfast serve" if meant.place.run_dir else f"holdfast serve --socket {meant.place.socket}"
+
+
+# --- who is there -----------------------------------------------------------------------------------------------------
+
+
+def _find(meant: Target, settings: Settings, patience: float) -> Wire | None:
+    if meant.tcp is not None:
+        return _find_there(meant.tcp, settings, patience)
+    if meant.group is not None:
+        return _find_in_group(meant.group, settings, patience)
+    return _find_here(meant.place, patience)
+
+
+def _find_here(place: Address, patience: float) -> Wire | None:
     if place.run_dir and not addresses.check_directory(place.run_dir):
         return None
     try:
-        return Wire(place.socket, patience)
+        return Wire(place.socket, patience, place.directory)
     except FileNotFoundError:
         return None
     except ConnectionRefusedError as error:
@@ -97,28 +134,97 @@ def _check_socket(path: str, refused: ConnectionRefusedError) -> None:
         ) from refused
 
 
-def _start_or_wait(place: Address, settings: Settings, environ: Mapping[str, str], patience: float) -> Wire:
+def _find_there(tcp: Tcp, settings: Settings, patience: float) -> Wire | None:
+    """The first address that lets us in; None if all that lead anywhere refuse."""
+    from .endpoints import resolve
+    from .peers import Keepalive, Peer
+
+    keepalive = Keepalive(settings.tcp_keepalive_time, settings.tcp_keepalive_intvl, settings.tcp_keepalive_probes)
+    until = monotonic() + patience
+    refused, failed = False, None
+    for family, sockaddr in resolve(tcp):
+        try:
+            return enter(Peer(family, sockaddr, keepalive), until - monotonic())
+        except ConnectionRefusedError:
+            refused = True
+        except Closed:
+            raise
+        except OSError as error:  # Unreachable is one
+            if failed is None or failed.errno in NOT_FOR_US:
+                failed = error
+    if failed is None or (refused and failed.errno in NOT_FOR_US):
+        return None
+    if isinstance(failed, Unreachable):
+        raise failed
+    raise Unreachable(f"cannot connect to {tcp}: {failed.strerror}") from failed
+
+
+def _find_in_group(group: Tcp, settings: Settings, patience: float) -> Wire | None:
+    """The oldest daemon that answers. The search is not cut short: who asked too briefly would start a second one."""
+    from .multicast import seek, split_brain
+
+    found = seek(
+        group,
+        attempts=settings.discovery_attempts,
+        timeout=settings.discovery_timeout,
+        ttl=settings.discovery_ttl,
+    )
+    if not found:
+        return None
+    if len(found) > 1:
+        say(f"{split_brain(group, found)}; the oldest is taken, {found[0].tcp}")
+    wire = _find_there(found[0].tcp, settings, patience)
+    if wire is None:
+        raise Closed(f"the daemon of the group {group.where} answers, but lets nobody in at {found[0].tcp}")
+    return wire
+
+
+# --- a new one --------------------------------------------------------------------------------------------------------
+
+
+def _check_ours(meant: Target) -> None:
+    """Make sure that a daemon that we start could be where it is looked for."""
+    if meant.tcp is None:
+        return
+    from .endpoints import is_ours, resolve
+
+    if not any(is_ours(family, sockaddr) for family, sockaddr in resolve(meant.tcp)):
+        raise Unreachable(
+            f"{none_runs(meant)}, and that is no address of this host, where one could be started; "
+            f"start one there with: {_by_hand(meant)}"
+        )
+
+
+def _start_or_wait(meant: Target, settings: Settings, environ: Mapping[str, str], patience: float) -> Wire:
     """Start the daemon, or connect to the one that somebody else is starting."""
     try:
-        file = os.open(f"{place.directory}/starting", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        file = os.open(f"{meant.place.directory}/starting", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise Unreachable(f"cannot write to the directory {place.directory}: {error.strerror}") from error
+        raise Unreachable(f"cannot write to the directory {meant.place.directory}: {error.strerror}") from error
     try:
         until = monotonic() + patience
         while True:
             first = _take(file)
-            wire = find(place, until - monotonic())
+            wire = _find_started(meant, settings, until - monotonic())
             if wire is not None:
                 return wire
             if first:
-                return _start(place, settings, environ)
+                return _start(meant, settings, environ)
             if monotonic() > until:
-                raise Unreachable(
-                    f"somebody has been starting the daemon at {place.socket} for {patience:.2g}s in vain"
-                )
+                raise Unreachable(f"somebody has been starting the daemon at {meant} for {patience:.2g}s in vain")
             sleep(AGAIN)
     finally:
         os.close(file)
+
+
+def _find_started(meant: Target, settings: Settings, patience: float) -> Wire | None:
+    """The daemon, if somebody has started it meanwhile. A group is not searched again before it has its place here."""
+    if meant.tcp is None and meant.group is not None:
+        here = _find_here(meant.place, patience)
+        if here is None:
+            return None
+        here.close()
+    return _find(meant, settings, patience)
 
 
 def _take(file: int) -> bool:
@@ -129,127 +235,24 @@ def _take(file: int) -> bool:
     return True
 
 
-def _start(place: Address, settings: Settings, environ: Mapping[str, str]) -> Wire:
+def _start(meant: Target, settings: Settings, environ: Mapping[str, str]) -> Wire:
+    from . import launch  # subprocess costs 10 ms that only who starts a daemon pays
+
     def command(pipe: int) -> list[str]:
-        return _command(place, settings, pipe)
+        return launch.daemon_command(meant, settings, pipe)
 
     said = ""
     if identity.job(environ):
-        said = launch(command, environ, ["systemd-run", "--user", "--scope", "--quiet", "--collect", "--"])
+        said = launch.launch(command, environ, ["systemd-run", "--user", "--scope", "--quiet", "--collect", "--"])
         if not said:
             say(
                 "the daemon is started inside this batch job and ends with it, even if other jobs still need it "
                 "(HOLDFAST_AUTOSTART=no refuses that)"
             )
-    said = said or launch(command, environ)
+    said = said or launch.launch(command, environ)
+    wire = _find(meant, settings, inf) if said == "ready" or meant.tcp is not None else None
+    if wire is not None:  # ours; or that of another user, who was faster and has the port
+        return wire
     if said != "ready":
-        raise Unreachable(said or f"the daemon ended before it was ready; to see why: {_by_hand(place)}")
-    wire = find(place)
-    if wire is None:
-        raise Closed(f"the daemon at {place.socket} ended as soon as it was ready")
-    return wire
-
-
-def _by_hand(place: Address) -> str:
-    return f"holdfast serve --socket {place.socket}"
-
-
-def launch(command: Callable[[int], list[str]], environ: Mapping[str, str], prefix: Sequence[str] = ()) -> str:
-    """Run a program of ours in the background: the daemon, or one that follows it.
-
-    Args:
-        command: makes its command line, in which it is told the descriptor on which we want to hear one line of it.
-        prefix: a program that starts it; one that cannot be run counts as one without a word.
-
-    Returns:
-        What it has to say: "ready", or why not, or "" if it ended without a word.
-
-    Raises:
-        Unreachable: it cannot be run.
-    """
-    import subprocess  # 10 ms that only who starts a daemon pays
-
-    ours, its = _pipe()
-    try:
-        process = subprocess.Popen(
-            [*prefix, *command(its)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            env=environment(environ),
-            start_new_session=True,
-            pass_fds=(its,),
-        )
-    except OSError as error:
-        os.close(ours)
-        if prefix:
-            return ""
-        raise Unreachable(f"cannot start the daemon: {error.strerror}: {sys.executable!r}") from error
-    finally:
-        os.close(its)
-    try:
-        return _hear(ours)
-    finally:
-        os.close(ours)
-        try:
-            process.wait(REAP)  # the daemon is its child, so that it is nobody's
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _pipe() -> tuple[int, int]:
-    """The two ends of a pipe, beyond 0, 1 and 2 even if those are free: in the daemon they are /dev/null."""
-    ends = os.pipe()
-    try:
-        return fcntl(ends[0], F_DUPFD_CLOEXEC, 3), fcntl(ends[1], F_DUPFD_CLOEXEC, 3)
-    finally:
-        os.close(ends[0])
-        os.close(ends[1])
-
-
-def _hear(pipe: int) -> str:
-    """The one line that the daemon says, at the latest when it is ready."""
-    poller = poll()
-    poller.register(pipe, POLLIN)
-    until = monotonic() + START
-    line = b""
-    while not line.endswith(b"\n"):
-        if not poller.poll(max(0.0, until - monotonic()) * 1000):
-            return f"the daemon has not become ready in {START:.0f}s"
-        more = os.read(pipe, 4096)
-        if not more:
-            break
-        line += more
-    return line.decode("utf-8", "replace").strip()
-
-
-def _command(place: Address, settings: Settings, pipe: int) -> list[str]:
-    """The daemon's command line; ``cli/daemon.py`` reads it."""
-    words = {
-        "socket": place.socket,
-        "directory": place.directory,
-        "lifespan": repr(settings.lifespan),
-        "comm": settings.comm,
-        "pool": str(settings.pool),
-        "ready": str(pipe),
-    }
-    log = settings.daemon_trace_file or settings.log_file
-    if log:
-        words["log"] = os.path.abspath(log)
-    if settings.mount_point:
-        words["mount"] = os.path.abspath(settings.mount_point)
-    if settings.daemon_trace_file:
-        words |= {"verbose": "yes", "fresh": "no" if settings.append_trace_file else "yes"}
-    return [sys.executable, "-P", "-m", "holdfast.cli.daemon", *(f"{key}={value}" for key, value in words.items())]
-
-
-def environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """For a program of ours: ``environ`` without HOLDFAST_ variables; the way to a package that is not installed."""
-    env = {name: value for name, value in environ.items() if not name.startswith("HOLDFAST_")}
-    here = os.path.dirname(os.path.abspath(sys.modules[__name__.partition(".")[0]].__path__[0]))
-    installed = os.path.basename(here) in ("site-packages", "dist-packages")
-    if not installed and here in map(os.path.abspath, sys.path):
-        env["PYTHONPATH"] = here
-    return env
+        raise Unreachable(said or f"the daemon ended before it was ready; to see why: {_by_hand(meant)}")
+    raise Closed(f"the daemon at {meant} ended as soon as it was ready")

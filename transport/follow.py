@@ -15,19 +15,21 @@ import os
 import select
 from time import monotonic, sleep
 
-from . import addresses, discover, identity
+from . import discover, identity
 from .errors import Unreachable
 from .messages import Changes, Echo, Fault, Gone, Located, Mismatch, Observe, Refusal, Refused, Welcome
 from .phrases import too_old
 from .picture import Picture, Questions, Scene
+from .target import target
 from .wire import ID_SIZE, Message, decode, encode
-from .zmtp import Closed, Wire
+from .zmtp import Closed
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .settings import Settings
+    from .zmtp import Wire
 
 PATIENCE = 5.0  # seconds for the daemon's first answer, and for a registry that died to be there again
 ENTRY = 1.0  # seconds for a registry to let us in
@@ -56,7 +58,7 @@ class Follower:
     def __init__(self, settings: Settings, environ: Mapping[str, str], *, start: bool = False) -> None:
         self.picture = Picture()
         self._questions = Questions(LIFE)
-        self._place = addresses.address_of(settings)
+        self._meant = target(settings)
         self._settings = settings
         self._environ = environ
         self._start = start
@@ -110,7 +112,7 @@ class Follower:
         return max(0.0, now - due_at)
 
     def _check_patience(self, now: float) -> None:
-        told = f"{self._place.directory}/daemon.log, unless it logs elsewhere, may say why"
+        told = f"{self._meant.place.directory}/daemon.log, unless it logs elsewhere, may say why"
         if self._registry is None and now - self._lost_at >= PATIENCE:
             self._ask()
             raise self._give_up(f"the daemon's registry has not been there for {PATIENCE:g}s; {told}")
@@ -145,13 +147,13 @@ class Follower:
     def _find(self) -> Wire:
         if self._start:
             return discover.connect(self._settings, self._environ)
-        wire = discover.find(self._place)
+        wire = discover.find(self._settings)
         if wire is None:
-            raise Unreachable(f"no daemon is running at {self._place.socket}")
+            raise Unreachable(discover.none_runs(self._meant))
         return wire
 
     def _too_old(self) -> str:
-        return too_old(self._place.socket, "keeps no picture")
+        return too_old(str(self._meant), "keeps no picture")
 
     def _introduce(self, wire: Wire, patience: float, then: Message) -> Welcome:
         """Begin a session, and say more in the same breath."""
@@ -192,12 +194,12 @@ class Follower:
             case Gone():
                 raise Unreachable("the daemon has ended")
             case _:
-                raise Unreachable(f"the daemon at {self._place.socket} did not answer as one would; restart it")
+                raise Unreachable(f"the daemon at {self._meant} did not answer as one would; restart it")
 
     def _enter_registry(self, name: str) -> bool:
         """Connect to the registry that the incubator named; ask again if it is not there."""
         try:
-            wire = Wire(f"{self._place.directory}/{os.path.basename(name)}", ENTRY)
+            wire = discover.enter(self._daemon.beside(name), ENTRY)
             try:
                 self._introduce(wire, ENTRY, self._questions.ask(0, monotonic()))
             except:

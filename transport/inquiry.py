@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from time import sleep
 
-from . import addresses, discover, identity
-from .client import locker_path
+from . import discover, identity
 from .errors import HoldfastError, RemoteProtocolError, Unreachable
 from .messages import Echo, Explain, Explained, Fault, Gone, Hello, Locate, Located, Mismatch, Refused, Welcome
 from .session import PAUSES, error_from_refusal
 from .settings import Settings
+from .target import shown_command_lines
 from .wire import ID_SIZE, Message, decode, encode
 from .zmtp import Closed, Wire
 
@@ -44,17 +44,17 @@ def inquire(settings: Settings, environ: Mapping[str, str], ask: Locate) -> Find
         Unreachable: the daemon does not answer, or is too old to know.
         HoldfastError: it would be refused for good, and why.
     """
-    who = identity.hello(os.urandom(ID_SIZE), environ, nest=ask.nest, command_lines=settings.command_lines)
+    who = identity.hello(os.urandom(ID_SIZE), environ, nest=ask.nest, command_lines=shown_command_lines(settings))
     for pause in (0.0, *PAUSES):
         sleep(pause)
         try:
-            wire = discover.find(addresses.address_of(settings))
+            wire = discover.find(settings)
             if wire is None:
                 return None
             answer = _question(wire, who, ask, 0)
             exists = isinstance(answer, Located)
             if isinstance(answer, Located):
-                answer = _question(Wire(locker_path(settings, answer.address)), who, ask, answer.epoch)
+                answer = _question(discover.enter(wire.beside(answer.address)), who, ask, answer.epoch)
         except (Closed, FileNotFoundError, ConnectionRefusedError):  # who should answer is just ending
             continue
         if isinstance(answer, Explained):

@@ -63,6 +63,12 @@ def place(settings: Settings, tcp: Tcp | None, group: Tcp | None) -> Address:
     return addresses.networked(settings.run_dir, f"{kind}-{host}", listens.port, os.geteuid())
 
 
+def shown_command_lines(settings: Settings) -> str:
+    """How much of our command line is told: over the network, where anybody could read it, no more than its name."""
+    networked = settings.endpoint or settings.group or settings.unicast_address or settings.multicast_address
+    return "name" if networked and settings.command_lines == "full" else settings.command_lines
+
+
 def _endpoint(settings: Settings) -> Tcp | None:
     if settings.endpoint is not None:
         return _with_interface(settings.endpoint, settings)

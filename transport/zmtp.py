@@ -1,4 +1,4 @@
-"""The client's wire: ZMTP 3.0 on a plain UNIX socket.
+"""The client's wire: ZMTP 3.0 on a plain socket, UNIX or TCP.
 
 The rule: every wait is bounded by what the caller says, and the end of the connection is always told. A DEALER of
 libzmq would reconnect silently and deliver a queued release to the next locker; here EOF is EOF. It is also 1.7 times
@@ -16,7 +16,7 @@ import os
 import select
 import struct
 from _socket import AF_UNIX, MSG_DONTWAIT, MSG_NOSIGNAL, SO_SNDTIMEO, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET, socket
-from errno import ENOTCONN
+from errno import EHOSTUNREACH, ENETUNREACH, ENOTCONN, ETIMEDOUT
 from functools import cache
 from math import inf
 from time import monotonic
@@ -25,9 +25,14 @@ from weakref import WeakSet
 from .errors import RemoteProtocolError, Unreachable
 from .wire import MAX_FRAME
 
+TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+if TYPE_CHECKING:
+    from .peers import Peer
+
 PATIENCE = 5  # seconds for a connection, for the greeting, and for a peer that does not read
 LONGEST = 1_000_000.0  # seconds; the kernel counts milliseconds in 31 bits
 CHUNK = 65_536  # bytes read at once
+NO_WAY_BACK = (ETIMEDOUT, EHOSTUNREACH, ENETUNREACH)  # how a network ends a connection that stood
 
 _MORE, _LONG, _COMMAND = 1, 2, 4  # flags of a frame
 _SIGNATURE = b"\xff" + bytes(8) + b"\x7f"
@@ -131,9 +136,10 @@ class Stream:
 
 
 class Wire:
-    """An open connection to the ROUTER that listens at ``path``.
+    """An open connection to the ROUTER that listens at ``place``, a UNIX socket's path or a TCP peer.
 
     Args:
+        directory: where the sockets of lockers are; if left out, where that UNIX socket is.
         patience: seconds for the connection, and again for the greeting; ``PATIENCE`` at most.
 
     Raises:
@@ -142,23 +148,40 @@ class Wire:
         Unreachable: what listens there does not answer, or not as ZeroMQ would.
     """
 
-    def __init__(self, path: str, patience: float = inf) -> None:
-        self.path = path
+    def __init__(self, place: str | Peer, patience: float = inf, directory: str = "") -> None:
+        self.place = place
+        self.path = str(place)
+        self._directory = directory
         self._stream = Stream()
-        self._socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC)
+        self._socket = socket(AF_UNIX if isinstance(place, str) else place.family, SOCK_STREAM | SOCK_CLOEXEC)
         _open_wires.add(self)
         _close_in_children()
         try:
             self._open(max(0.0, min(patience, PATIENCE)))
         except RemoteProtocolError as error:
             self.close()
-            raise Unreachable(f"{path} is not a Holdfast socket: {error}") from error
+            raise Unreachable(f"{self.path} is not a Holdfast socket: {error}") from error
         except:
             self.close()
             raise
 
+    def beside(self, address: str) -> str | Peer:
+        """The place of another process of the same daemon, as it names it: a file beside its socket, or a port.
+
+        Raises:
+            RemoteProtocolError: it would be elsewhere.
+        """
+        if not isinstance(self.place, str):
+            return self.place.beside(address)
+        if "/" in address or "\0" in address:
+            raise RemoteProtocolError(f"the daemon names a locker outside its directory: {address!r}")
+        return f"{self._directory or os.path.dirname(self.place)}/{address}"
+
     def _open(self, patience: float) -> None:
-        self._connect(patience)
+        if isinstance(self.place, str):
+            self._connect(self.place, patience)
+        else:
+            self.place.connect(self._socket, patience)
         self._socket.setblocking(False)
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
@@ -170,7 +193,7 @@ class Wire:
             self._read_until(until, patience)
         first_word(frame)
 
-    def _connect(self, patience: float) -> None:
+    def _connect(self, path: str, patience: float) -> None:
         """Connect, however often a signal's handler comes in between.
 
         Python takes a connect that was interrupted for one that goes on by itself. That of a UNIX socket does not: then
@@ -182,10 +205,10 @@ class Wire:
             left = int(max(0.0, until - monotonic()) * 1e6) or 1
             self._socket.setsockopt(SOL_SOCKET, SO_SNDTIMEO, struct.pack("ll", *divmod(left, 10**6)))
             try:
-                self._socket.connect(self.path)
+                self._socket.connect(path)
                 self._socket.getpeername()
             except BlockingIOError:
-                raise Unreachable(f"what listens at {self.path} has accepted nobody for {patience:.2g}s") from None
+                raise Unreachable(f"what listens at {path} has accepted nobody for {patience:.2g}s") from None
             except OSError as error:
                 if error.errno != ENOTCONN:
                     raise
@@ -250,6 +273,10 @@ class Wire:
             return True
         except ConnectionError:
             data = b""
+        except OSError as error:
+            if error.errno not in NO_WAY_BACK:
+                raise
+            raise Closed(f"the connection to {self.path} has ended: {error.strerror}") from error
         if not data:
             raise Closed(f"the connection to {self.path} has ended")
         self._stream.feed(data)
@@ -264,7 +291,9 @@ class Wire:
                     sent = self._socket.send(data, MSG_NOSIGNAL)
                 except BlockingIOError:
                     sent = 0
-                except ConnectionError:  # its last words may still be unread; who reads on meets the end behind them
+                except OSError as error:  # its last words may still be unread; who reads on meets the end behind them
+                    if not isinstance(error, ConnectionError) and error.errno not in NO_WAY_BACK:
+                        raise
                     sent = len(data)
                 data = data[sent:]
                 if not data:

@@ -26,6 +26,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from ..transport import mountpoint
+from ..transport.endpoints import parse, parse_group
 from ..transport.errors import HoldfastError, InvalidSetting
 from ..transport.follow import Follower, Silent
 from ..transport.messages import Ended, Ready
@@ -155,7 +156,12 @@ def alone(words: Sequence[str]) -> int:
     given = dict(word.split("=", 1) for word in words)
     if "ready" in given and os.fork():
         os._exit(0)  # so that we are nobody's child
-    settings = Settings(socket=given.get("socket"), run_dir=given.get("rundir"))
+    settings = Settings(
+        socket=given.get("socket"),
+        run_dir=given.get("rundir"),
+        endpoint=parse(given["endpoint"]) if "endpoint" in given else None,
+        group=parse_group(given["group"], 0) if "group" in given else None,
+    )
     starter = int(given.get("ready", "-1"))
 
     def answer(sentence: str) -> None:

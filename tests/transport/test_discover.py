@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from holdfast.transport import addresses, discover, zmtp
-from holdfast.transport.addresses import Address
+from holdfast.transport import addresses, discover, launch, zmtp
 from holdfast.transport.errors import Unreachable
 from holdfast.transport.settings import Settings
+from holdfast.transport.target import Target
 
 LIMIT = 30.0  # seconds; nothing here should ever take so long
 DAEMON = f"""
@@ -57,11 +57,11 @@ class Place:
         self.script = path / "daemon.py"
         self.script.write_text(DAEMON)
         self.more = [f"tester={os.getsid(0)}"]
-        self._command = discover._command
-        patch.setattr(discover, "_command", self.command)
+        self._command = launch.daemon_command
+        patch.setattr(launch, "daemon_command", self.command)
 
-    def command(self, place: Address, settings: Settings, pipe: int) -> list[str]:
-        return [sys.executable, "-S", str(self.script), *self._command(place, settings, pipe)[4:], *self.more]
+    def command(self, meant: Target, settings: Settings, pipe: int) -> list[str]:
+        return [sys.executable, "-S", str(self.script), *self._command(meant, settings, pipe)[4:], *self.more]
 
     def started(self) -> list[dict[str, Any]]:
         """What each daemon that was started has seen."""
@@ -86,7 +86,7 @@ ENVIRON = {"PATH": os.environ["PATH"], "HOLDFAST_SESSION": "secret", "HOLDFAST_R
 
 
 def test_a_daemon_is_started_where_there_is_none_and_found_then(place: Place) -> None:
-    assert discover.find(place.address) is None
+    assert discover.find(place.settings) is None
     discover.connect(place.settings, ENVIRON).close()
     discover.connect(place.settings, ENVIRON).close()
     (seen,) = place.started()
@@ -215,8 +215,8 @@ def test_a_daemon_that_ends_without_a_word_is_told(place: Place) -> None:
 
 
 def test_a_daemon_that_never_gets_ready_is_told_and_reaped(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(discover, "START", 0.0)
-    monkeypatch.setattr(discover, "REAP", 0.0)
+    monkeypatch.setattr(launch, "START", 0.0)
+    monkeypatch.setattr(launch, "REAP", 0.0)
     place.script.write_text("import signal; signal.pause()")
     with pytest.raises(Unreachable, match="not become ready"):
         discover.connect(place.settings, ENVIRON)
@@ -277,30 +277,3 @@ def test_a_batch_job_without_a_user_manager_starts_it_all_the_same(
     discover.connect(place.settings, {**ENVIRON, "PATH": f"{tool.parent}:/bin", "PBS_JOBID": "7"}).close()
     assert len(place.started()) == 1
     assert "batch job" in capfd.readouterr().err
-
-
-def test_the_daemons_command_line_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir("/")
-    place = addresses.address("/r", None, 1)
-    settings = Settings(lifespan=1.5, comm="flom", pool=3, daemon_trace_file="trace", mount_point="dir/")
-    assert discover._command(place, settings, 9)[1:] == [
-        *("-P", "-m", "holdfast.cli.daemon", "socket=/r/local/daemon.sock", "directory=/r/local", "lifespan=1.5"),
-        *("comm=flom", "pool=3", "ready=9", "log=/trace", "mount=/dir", "verbose=yes"),
-        "fresh=yes",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("package", "path", "added"),
-    [
-        ("/src/.path/holdfast", ["/src/.path"], "/src/.path"),
-        ("/venv/site-packages/holdfast", ["/venv/site-packages"], None),
-        ("/src/main", ["/venv/site-packages"], None),  # an editable install finds its way itself
-    ],
-)
-def test_a_package_that_is_not_installed_is_found_by_its_daemon_too(
-    monkeypatch: pytest.MonkeyPatch, package: str, path: list[str], added: str | None
-) -> None:
-    monkeypatch.setattr(sys.modules["holdfast"], "__path__", [package])
-    monkeypatch.setattr(sys, "path", path)
-    assert discover.environment({}).get("PYTHONPATH") == added

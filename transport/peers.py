@@ -1,0 +1,93 @@
+"""The other end of a TCP connection: who it is, how one is made, and how its death is noticed.
+
+The rule: every wait is bounded. A connection that is made waits no longer than its caller says; one that stands is
+probed by the kernel when nothing comes, and given up when what we sent is not acknowledged, both within the time of all
+probes (``time + interval * probes``). A job that is stopped still holds its lock, so it is the kernel that answers the
+probes and not the program.
+
+Source: man 7 tcp; FLoM 1.7.2, its manual (60 s, 10 s, 6 probes; there the daemon's side alone).
+"""
+
+from __future__ import annotations
+
+import _socket
+import os
+import select
+from dataclasses import dataclass, replace
+from errno import EINPROGRESS
+
+from .endpoints import HIGHEST_PORT, Tcp
+from .errors import RemoteProtocolError, Unreachable
+
+MOST_SECONDS, MOST_PROBES = 32_767, 127  # what the kernel takes
+MOST_MILLISECONDS = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Keepalive:
+    """When a silent connection is probed, how often again, and how many unanswered probes mean that it is dead.
+
+    Durations are in seconds; the kernel's limits (32767 s, 127 probes) cut what is beyond them.
+    """
+
+    time: int = 60
+    interval: int = 10
+    probes: int = 6
+
+    def apply(self, connection: _socket.socket) -> None:
+        """Let the kernel watch over ``connection``."""
+        tcp = _socket.IPPROTO_TCP
+        connection.setsockopt(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, 1)
+        connection.setsockopt(tcp, _socket.TCP_KEEPIDLE, min(self.time, MOST_SECONDS))
+        connection.setsockopt(tcp, _socket.TCP_KEEPINTVL, min(self.interval, MOST_SECONDS))
+        connection.setsockopt(tcp, _socket.TCP_KEEPCNT, min(self.probes, MOST_PROBES))
+        unacknowledged = (self.time + self.interval * self.probes) * 1000
+        connection.setsockopt(tcp, _socket.TCP_USER_TIMEOUT, min(unacknowledged, MOST_MILLISECONDS))
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One address of a daemon, as ``connect`` takes it."""
+
+    family: int
+    sockaddr: tuple[object, ...]
+    keepalive: Keepalive = Keepalive()
+
+    def __str__(self) -> str:
+        scope = self.sockaddr[3] if len(self.sockaddr) > 3 else 0
+        return str(Tcp(str(self.sockaddr[0]), int(str(self.sockaddr[1])), str(scope or "")))
+
+    def beside(self, address: str) -> Peer:
+        """Another port of the same host, in decimal digits.
+
+        Raises:
+            RemoteProtocolError: it is none.
+        """
+        if not (address.isascii() and address.isdigit() and len(address) <= 5 and 0 < int(address) <= HIGHEST_PORT):
+            raise RemoteProtocolError(f"the daemon at {self} names a locker at no port: {address!r}")
+        return replace(self, sockaddr=(self.sockaddr[0], int(address), *self.sockaddr[2:]))
+
+    def connect(self, connection: _socket.socket, patience: float) -> None:
+        """Connect ``connection``, which does not block any more then.
+
+        Args:
+            patience: seconds.
+
+        Raises:
+            OSError: nobody listens there, or no way leads there.
+            Unreachable: no answer has come in time.
+        """
+        connection.setblocking(False)
+        connection.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+        self.keepalive.apply(connection)
+        error = connection.connect_ex(self.sockaddr)
+        if error == EINPROGRESS:
+            poll = select.poll()
+            poll.register(connection.fileno(), select.POLLOUT)
+            if not poll.poll(patience * 1000):
+                raise Unreachable(f"{self} has not answered for {patience:.2g}s")
+            error = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
+        if error:
+            raise OSError(error, os.strerror(error))
+        if connection.getsockname() == connection.getpeername():  # a free port of our own, which met itself
+            raise ConnectionRefusedError(f"nobody listens at {self}")
