@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from ..transport.errors import Busy, HoldfastError, NoSuchResource, TimedOut
 
+SEVERAL = 1  # ``discover``: more than one daemon answers to a group
+NOBODY = 3  # ``discover``: none does
 NOT_THERE = 96  # the resource does not exist, was not to be created, and we were not to wait
 COMMAND_MISSING = 97  # the command is missing or cannot be executed
 CONFLICT = 98  # held by others: we were not to wait, or waited long enough

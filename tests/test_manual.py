@@ -11,6 +11,7 @@ import pytest
 from holdfast.actors.log import EVENTS
 from holdfast.cli import exits
 from holdfast.cli.config import show
+from holdfast.cli.discover import discover
 from holdfast.cli.dump import dump
 from holdfast.cli.mount import mount
 from holdfast.cli.run import run
@@ -49,6 +50,7 @@ def codes(page: str, heading: str) -> set[str]:
         ("`holdfast umount`", umount),
         ("`holdfast stop`", stop),
         ("`holdfast dump`", dump),
+        ("`holdfast discover`", discover),
         ("`holdfast config show`", show),
     ],
 )

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 LEAST = 0.01  # seconds that a second answer is waited for
 PADDING = "." * 192  # so that there is room for an answer with a long host name, which may be twice as large
+LONGEST_POLL = 3600.0  # seconds; the kernel counts milliseconds in an int
 LARGEST = 2048  # bytes of a datagram that we read; no question or answer of ours is larger
 BUFFER = 1 << 18  # bytes that a daemon may leave unread while hundreds of commands ask at once
 
@@ -79,7 +80,7 @@ class Search:
     """The questions of one search, and who answered.
 
     Args:
-        timeout: seconds that one question waits for its first answer.
+        timeout: seconds that one question waits for its first answer; negative: for ever.
         thorough: it waits as long for all others, too.
         nonce: makes 16 bytes that nobody can guess.
     """
@@ -87,7 +88,7 @@ class Search:
     def __init__(self, timeout: float, *, thorough: bool, nonce: Callable[[], bytes]) -> None:
         self.until = inf  # when the question that was asked last has waited long enough
         self.other_version: Mismatch | None = None
-        self._timeout = timeout
+        self._timeout = timeout if timeout >= 0 else inf
         self._thorough = thorough
         self._nonce = nonce
         self._asked: dict[bytes, float] = {}  # nonce -> when
@@ -147,7 +148,7 @@ def seek(
 
     Args:
         attempts: questions at most.
-        timeout: seconds for each.
+        timeout: seconds for each; negative: for ever.
         ttl: routers that it may pass, plus 1.
         patience: seconds for the whole.
         thorough: ask all questions and wait for all answers; else only a moment longer than for the first answer.
@@ -196,7 +197,7 @@ def _listen(asking: _socket.socket, search: Search, give_up_at: float, heard: Ca
     poller = poll()
     poller.register(asking.fileno(), POLLIN)
     while (left := min(search.until, give_up_at) - monotonic()) > 0:
-        if poller.poll(left * 1000):
+        if poller.poll(min(left, LONGEST_POLL) * 1000):
             datagram, source = asking.recvfrom(LARGEST)
             found = search.hear(datagram, _host(source), monotonic())
             if found is not None:
