@@ -17,12 +17,12 @@ import _socket
 import errno
 import struct
 from dataclasses import dataclass
-from fcntl import ioctl
 from math import inf
 from os import urandom
 from select import POLLIN, poll
 from time import monotonic
 
+from . import interfaces
 from .endpoints import Tcp
 from .errors import InvalidSetting, RemoteProtocolError, Unreachable
 from .messages import Here, Mismatch, Seek
@@ -38,11 +38,9 @@ LONGEST_POLL = 3600.0  # seconds; the kernel counts milliseconds in an int
 LARGEST = 2048  # bytes of a datagram that we read; no question or answer of ours is larger
 BUFFER = 1 << 18  # bytes that a daemon may leave unread while hundreds of commands ask at once
 
-# What Python's module does not name (linux/in.h, linux/in6.h, linux/sockios.h, linux/if.h).
+# What Python's module does not name (linux/in.h, linux/in6.h).
 IP_MULTICAST_ALL = 49
 IPV6_MULTICAST_ALL = 29
-SIOCGIFFLAGS = 0x8913
-IFF_UP, IFF_LOOPBACK, IFF_MULTICAST = 0x1, 0x8, 0x1000
 
 NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN)
 
@@ -218,7 +216,7 @@ def _asking_socket(group: Tcp, ttl: int) -> _socket.socket:
         else:
             asking.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_MULTICAST_HOPS, min(ttl, 255))
         if group.interface:
-            _go_out_by(asking, interface_number(group.interface))
+            _go_out_by(asking, interfaces.number(group.interface))
     except BaseException:
         asking.close()
         raise
@@ -236,7 +234,7 @@ def _send(asking: _socket.socket, group: Tcp, question: bytes) -> None:
             raise
         refused = error
     sent = False
-    for number in _outward():
+    for number in interfaces.outward():
         try:
             _go_out_by(asking, number)
             asking.sendto(question, to)
@@ -287,7 +285,7 @@ def _bound_to(group: Tcp) -> tuple[object, ...]:
         return (group.host, group.port)
     scope = _socket.inet_pton(_socket.AF_INET6, group.host)[1] & 0xF
     if group.interface:
-        return (group.host, group.port, 0, interface_number(group.interface))
+        return (group.host, group.port, 0, interfaces.number(group.interface))
     return ("::" if scope <= 2 else group.host, group.port)
 
 
@@ -328,9 +326,9 @@ class Membership:
 
     def _wanted(self) -> list[int]:
         if not self._group.interface:
-            return interfaces(IFF_MULTICAST | IFF_LOOPBACK)
+            return interfaces.inward()
         try:
-            return [interface_number(self._group.interface)]
+            return [interfaces.number(self._group.interface)]
         except InvalidSetting:
             return []
 
@@ -342,47 +340,6 @@ class Membership:
         else:
             request = struct.pack("=16si", packed, interface)
             self._listening.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_JOIN_GROUP, request)
-
-
-# --- interfaces -------------------------------------------------------------------------------------------------------
-
-
-def interface_number(name: str) -> int:
-    """The kernel's number of an interface, which may be named by it.
-
-    Raises:
-        InvalidSetting: there is no such interface.
-    """
-    try:
-        return int(name) if name.isascii() and name.isdigit() else _socket.if_nametoindex(name)
-    except OSError as error:
-        raise InvalidSetting(f"this machine has no network interface {name}") from error
-
-
-def interfaces(kinds: int) -> list[int]:
-    """The numbers of the interfaces that are up and of one of ``kinds`` (IFF_ flags)."""
-    asking = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
-    try:
-        flags = {number: _flags(asking, name) for number, name in _socket.if_nameindex()}
-    finally:
-        asking.close()
-    return [number for number, flag in flags.items() if flag & IFF_UP and flag & kinds]
-
-
-def _outward() -> list[int]:
-    """The interfaces that lead somewhere; where there is none, the one that leads to ourselves."""
-    loopback = set(interfaces(IFF_LOOPBACK))
-    return [number for number in interfaces(IFF_MULTICAST) if number not in loopback] or sorted(loopback)
-
-
-def _flags(asking: _socket.socket, name: str) -> int:
-    """What an interface is; 0 if it is gone."""
-    try:
-        answer = ioctl(asking.fileno(), SIOCGIFFLAGS, struct.pack("16sH14x", name.encode(), 0))
-    except OSError:
-        return 0
-    flags: int = struct.unpack("16sH14x", answer)[1]
-    return flags
 
 
 def _family(group: Tcp) -> int:

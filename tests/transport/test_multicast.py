@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.transport import multicast
+from holdfast.transport import interfaces, multicast
 from holdfast.transport.endpoints import Tcp
 from holdfast.transport.errors import InvalidSetting, Unreachable
 from holdfast.transport.messages import MAJOR, Here, Mismatch, Seek
@@ -312,7 +312,7 @@ def test_without_a_name_it_is_joined_on_all_that_are_up_and_a_second_look_change
 def test_an_interface_that_is_gone_is_joined_again_when_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
     there: list[list[int]] = [[1], [], [1]]
     joins: list[int] = []
-    monkeypatch.setattr(multicast, "interfaces", lambda kinds: there.pop(0))
+    monkeypatch.setattr(interfaces, "inward", lambda: there.pop(0))
     monkeypatch.setattr(Membership, "_join", lambda self, number: joins.append(number))
     listening = listen(Tcp("239.255.77.1", free_port()))
     try:
