@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from ..transport.messages import FOREVER, Assign, Mode, Refusal, Standing, Watch
 from ..transport.records import Claim, Record, Resource, claim_key, resource_key, tally_key
-from .door import Session
+from .door import HERE, Session
 from .rules.line import Hold, Line, Owner
 from .tallies import Parting, Tallies
 from .told import claim_of, public_name
@@ -258,7 +258,7 @@ class Account:
         if line is None or assign is None:
             return None
         session = self._sessions.get(owner)
-        who = None if session is None else session.who
+        who, origin = (None, HERE) if session is None else (session.who, session.origin)
         hold = line.holder(owner)
         if hold is not None:
             return claim_of(
@@ -274,6 +274,7 @@ class Account:
                 left=0.0,
                 token=hold.token,
                 element=hold.element,
+                origin=origin,
             )
         if not line.waiting(owner):
             return None
@@ -291,6 +292,7 @@ class Account:
             left=FOREVER if ends_at is None else max(0.0, ends_at - now),
             arrival=waiter.number,
             blockers=self._blockers(line, owner),
+            origin=origin,
         )
 
     def _blockers(self, line: Line, owner: Owner) -> tuple[str, ...]:

@@ -11,6 +11,9 @@ So:
   peer cannot answer, so it can hold nothing; a living one is noticed when it goes;
 * when the generation ends, its session ends.
 
+Where a session comes from (``Origin``) is asked of the kernel when its Hello is taken in, by the descriptor of that
+generation; if that is somebody else's by then, the generation has ended and its session never begins.
+
 The Hello of a dead peer may be delivered when its descriptor belongs to somebody else already, and then notes the
 wrong generation. Its Welcome goes to nobody and no Echo ever comes; so one generation may have several
 ``Candidate``s, and the first right Echo decides which routing id is its own.
@@ -28,9 +31,11 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from ..transport.errors import RemoteProtocolError
+from ..transport.listeners import Origin
 from ..transport.messages import MAJOR, MINOR, Echo, Fault, Hello, Mismatch, Welcome
 from ..transport.wire import Message, OtherVersion, decode
 
+HERE = Origin()
 PATIENCE = 5.0  # seconds for the Hello, and again for the Echo
 TAKEN = Fault("another connection uses this session id; make a new one")
 TOO_EARLY = Fault("the Echo of the nonce in Welcome must come first; nothing was done")
@@ -51,6 +56,7 @@ class Session:
     routing_id: bytes
     who: Hello
     fd: int
+    origin: Origin = HERE
 
 
 @dataclass(eq=False, slots=True)
@@ -72,6 +78,7 @@ class Candidate:
     peer: Peer
     nonce: bytes
     who: Hello
+    origin: Origin
 
 
 @dataclass(slots=True)
@@ -145,7 +152,13 @@ class Door:
         return session.fd
 
     def arrival(
-        self, routing_id: bytes, fd: int, credentials: tuple[int, int] | None, frame: bytes | None, now: float
+        self,
+        routing_id: bytes,
+        fd: int,
+        credentials: tuple[int, int] | None,
+        frame: bytes | None,
+        now: float,
+        origin: Origin = HERE,
     ) -> Outcome:
         """A message of a routing id that has no session.
 
@@ -153,6 +166,7 @@ class Door:
             fd: the descriptor it came by; perhaps somebody else's by now.
             credentials: (uid, pid) of the peer as the kernel knows them; they overrule what it says.
             frame: None if it did not come alone.
+            origin: of the connection; one that nobody is at the other end of has no peer.
         """
         if not routing_id.startswith(b"\0"):
             return self._drop("chose its own routing id")
@@ -164,18 +178,18 @@ class Door:
         if candidate is not None:
             return self._echo(candidate, message)
         peer = self.peers.get(fd)
-        if peer is None or peer.stage is not Stage.STRANGER:
+        if peer is None or peer.stage is not Stage.STRANGER or not origin.peer:
             return self._drop("from nobody")
         if not isinstance(message, Hello):
             return self._drop("before Hello")
         if credentials is not None:
             message = replace(message, uid=credentials[0], pid=credentials[1])
-        return self._hello(peer, routing_id, message, now)
+        return self._hello(peer, routing_id, message, origin, now)
 
-    def _hello(self, peer: Peer, routing_id: bytes, who: Hello, now: float) -> Outcome:
+    def _hello(self, peer: Peer, routing_id: bytes, who: Hello, origin: Origin, now: float) -> Outcome:
         if who.session in self._names:
             return self._drop("session id in use", (routing_id, TAKEN))
-        candidate = Candidate(routing_id, peer, self._nonce(), who)
+        candidate = Candidate(routing_id, peer, self._nonce(), who, origin)
         self._candidates[routing_id] = candidate
         peer.candidates.append(candidate)
         peer.expires_at = now + PATIENCE
@@ -193,7 +207,7 @@ class Door:
         del self._strangers[peer.fd]
         self._forget_candidates(peer)
         peer.stage = Stage.OPEN
-        peer.session = Session(candidate.routing_id, who, peer.fd)
+        peer.session = Session(candidate.routing_id, who, peer.fd, candidate.origin)
         self.sessions[candidate.routing_id] = peer.session
         self._names.add(who.session)
         return Outcome(opened=peer.session)

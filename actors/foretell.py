@@ -38,7 +38,7 @@ def explain(session: Session, ask: Explain, lockers: Lockers, requests: Requests
     if key in lockers.dead:
         return Refused(Refusal.LOCKER_DIED, lockers.dead[key])
     if key in lockers.table:
-        return lockers.table[key].located
+        return lockers.table[key].located(session)
     refused = resource.refuses(Acquire(ask.resource, ask.epoch, ask.mode, ask.quantity, 0.0, ask.nest))
     if refused is not None:
         return Explained(False, 0, refused.sentence)

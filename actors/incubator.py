@@ -76,6 +76,8 @@ class Incubator:
         term_quiesces: SIGTERM means "end when idle", the second one "now"; else it means "now" at once.
         roles: of the staff that is kept at work, in the order of its start.
         files: where dumps go.
+        insecure: whoever can connect may do what only the owner and admins may.
+        locker_ports: the lowest and the highest of those that lockers and the registry listen on; None: any.
     """
 
     def __init__(
@@ -89,6 +91,8 @@ class Incubator:
         term_quiesces: bool,
         roles: Sequence[str],
         files: Files,
+        insecure: bool = False,
+        locker_ports: tuple[int, int] | None = None,
     ) -> None:
         self._lifespan = lifespan
         self._pool_size = pool_size
@@ -97,7 +101,8 @@ class Incubator:
         self._term_quiesces = term_quiesces
         self._life = Life.RUNNING
         self._staff = Staff(roles)
-        self._lockers = Lockers(clock)
+        self._insecure = insecure
+        self._lockers = Lockers(clock, locker_ports)
         self._records = Records()
         self._whereabouts = Whereabouts(self._lockers, self._records)
         self._dumps = Dumps(files)
@@ -139,15 +144,29 @@ class Incubator:
 
     def _dump(self, session: Session, now: float) -> list[Effect]:
         if not self._belongs_to(session):
-            return [(session, Fault("only the user whom this daemon belongs to, or root, may look into it"))]
+            return [
+                (
+                    session,
+                    Fault(
+                        "only the user whom this daemon belongs to, root, and who has an admin's key may look into it"
+                    ),
+                )
+            ]
         return self._begin_dump(session, now)
 
     def _belongs_to(self, session: Session) -> bool:
-        return session.who.uid in (0, self._uid)
+        """Over TCP anybody can claim to be any user."""
+        origin = session.origin
+        return (origin.trusted and session.who.uid in (0, self._uid)) or origin.admin or self._insecure
 
     def _stop(self, session: Session, message: Stop, now: float) -> list[Effect]:
         if not self._belongs_to(session):
-            return [(session, Fault("only the user whom this daemon belongs to, or root, may stop it"))]
+            return [
+                (
+                    session,
+                    Fault("only the user whom this daemon belongs to, root, and who has an admin's key may stop it"),
+                )
+            ]
         self._whereabouts.clients.pop(session, None)
         stopping: list[Effect] = [(session, Stopping(self._pid))]
         return stopping + (self._end_at_once(now) if message.now else self._stop_when_idle(now))
@@ -163,18 +182,27 @@ class Incubator:
         clock."""
         if self._life is Life.ENDING:
             return effects
-        wanted, starting = self._whereabouts.wanted, self._staff.starting(LOCKER)
-        spare = self._pool_size if self._life is Life.RUNNING else 0
-        if self._staff.hires and self._lockers.may_start(now):
-            for _ in range(spare + len(wanted) - len(self._lockers.pool) - starting):
-                effects += self._staff.start(LOCKER, now)
-        elif wanted and not starting:
-            effects += self._whereabouts.refuse_wanted(now)
+        effects += self._start_lockers(now)
         busy = self._lockers.table or self._whereabouts.clients or (self._lockers.dead and not self._told_to_stop)
         if busy or self._lifespan < 0:
             self._idle_at = None
         elif self._idle_at is None:
             self._idle_at = now + self._lifespan
+        return effects
+
+    def _start_lockers(self, now: float) -> list[Effect]:
+        """Those that are needed, as far as they may be; who cannot be served is refused."""
+        effects: list[Effect] = []
+        wanted, starting = self._whereabouts.wanted, self._staff.starting(LOCKER)
+        spare = self._pool_size if self._life is Life.RUNNING else 0
+        needed = spare + len(wanted) - len(self._lockers.pool) - starting
+        if needed > 0 and self._staff.hires:
+            room = self._lockers.room(self._staff.count(LOCKER), now)
+            for _ in range(int(min(needed, room))):
+                effects += self._staff.start(LOCKER, now)
+        if wanted and not self._staff.starting(LOCKER):
+            why = self._lockers.why_none(self._staff.count(LOCKER), now)
+            effects += self._whereabouts.refuse_wanted(why, now)
         return effects
 
     # --- what children say -----------------------------------------------------------------------------------------
@@ -191,6 +219,8 @@ class Incubator:
                 return self._dumps.reported(child, message.facts)
             case Ended():
                 child.ending = True
+                if child.role == LOCKER and not child.pid:
+                    self._lockers.without_port(now)
                 return []
             case _:
                 raise ValueError(f"a child said {message}")

@@ -79,6 +79,7 @@ class Records:
                 age=now - request.asked_at,
                 left=request.left(now),
                 arrival=request.arrival,
+                origin=request.session.origin,
             ),
             now,
         )

@@ -162,7 +162,7 @@ class Locker:
         return self._reasons.explain(owner, ask, self._inside(session, ask), now)
 
     def _inside(self, session: Session, ask: Acquire | Explain) -> Sequence[Owner]:
-        return kin(session.who, self._sessions) if ask.nest and session.who.inside else ()
+        return kin(session, self._sessions) if ask.nest and session.who.inside else ()
 
     def _release(self, line: Line, owner: Owner, message: Release, now: float) -> list[Effect]:
         if not _in_line(line, owner):

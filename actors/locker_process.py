@@ -15,7 +15,9 @@ import sys
 import time
 
 from ..transport.addresses import locker_name
-from ..transport.messages import Ready
+from ..transport.errors import Unreachable
+from ..transport.listeners import TcpListener, TcpPlace
+from ..transport.messages import Ended, Ready
 from ..transport.pipe import Pipe
 from ..transport.sockets import Router, raise_descriptor_limit
 from . import log
@@ -45,20 +47,44 @@ def begin(role: str, comm: str, *, verbose: bool) -> None:
     log.configure(role, verbose=verbose)
 
 
-def main(number: int, end: socket.socket, rights: tuple[int, ...], directory: str, verbose: bool) -> None:
+def listen(tcp: TcpPlace | None, pipe: Pipe) -> TcpListener | None:
+    """Listen on TCP too, if the daemon does.
+
+    Raises:
+        SystemExit: no port is to be had; the parent has been told so.
+    """
+    if tcp is None:
+        return None
+    try:
+        return TcpListener(tcp)
+    except Unreachable as error:
+        pipe.send(Ended(str(error)))
+        sys.exit(0)
+
+
+def main(
+    number: int,
+    end: socket.socket,
+    rights: tuple[int, ...],
+    directory: str,
+    verbose: bool,
+    tcp: TcpPlace | None = None,
+) -> None:
     """Run one locker; the target of a ``ChildSpec``.
 
     Args:
         number: of this child; its socket is ``locker-NUMBER.sock`` in ``directory``.
         end: our end of the pipe to the incubator.
         rights: descriptors by which its parent is the daemon; they stay open as long as this process lives.
+        tcp: where to listen besides.
     """
     begin("locker", COMM, verbose=verbose)
     address = locker_name(number)
     note = os.path.join(directory, f"left-behind-{os.getpid()}")
     pipe = Pipe(end)
-    router = Router(os.path.join(directory, address), limit=raise_descriptor_limit())
-    pipe.send(Ready(address, os.getpid(), os.getppid(), 0))
+    listener = listen(tcp, pipe)
+    router = Router(os.path.join(directory, address), limit=raise_descriptor_limit(), tcp=listener)
+    pipe.send(Ready(address, os.getpid(), os.getppid(), listener.port if listener else 0))
     locker = Locker(number, _unix_seconds, lambda sentence: _write(note, sentence))
     code = Process(locker, router, pipe=pipe).run()
     if os.path.exists(note):

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
-from ..transport.messages import Assign, Leave, Locate, Located, Retiring, Stay
+from ..transport.messages import Assign, Leave, Locate, Located, Refused, Retiring, Stay
+from .door import Session
 from .log import event
 from .process import Effect
 from .staff import Child
@@ -19,6 +21,7 @@ from .staff import Child
 LATELY = 1.0  # seconds after it was named to somebody in which a locker does not retire
 RESTARTS = 5  # spare lockers that may die …
 RESTART_SPAN = 60.0  # … within so many seconds
+FULL = 1.0  # seconds until another one is started after one that found no port
 
 
 @dataclass(slots=True)
@@ -30,10 +33,9 @@ class Served:
     created_at: float
     named_at: float  # to anybody who asked for it
 
-    @property
-    def located(self) -> Located:
-        """Where it is."""
-        return Located(self.child.address, self.assign.epoch)
+    def located(self, session: Session) -> Located | Refused:
+        """Where it is, for ``session``."""
+        return self.child.located(session, self.assign.epoch)
 
 
 class Lockers:
@@ -41,10 +43,13 @@ class Lockers:
 
     Args:
         clock: unix microseconds; epochs, and so fencing tokens, start there.
+        ports: the lowest and the highest of those that they, and the registry, listen on; None: any.
     """
 
-    def __init__(self, clock: Callable[[], int]) -> None:
+    def __init__(self, clock: Callable[[], int], ports: tuple[int, int] | None = None) -> None:
         self._clock = clock
+        self._ports = ports
+        self._full_until = 0.0  # the last one that was started found no port
         self._last_epoch = 0
         self.table: dict[str, Served] = {}
         self.dead: dict[str, str] = {}  # resource -> why it is refused
@@ -96,6 +101,21 @@ class Lockers:
         )
         return self.table.pop(key)
 
-    def may_start(self, now: float) -> bool:
-        """Restarts are bounded: lockers that keep dying before they served anybody are not started for ever."""
-        return len(self._deaths) < RESTARTS or now - self._deaths[0] >= RESTART_SPAN
+    def without_port(self, now: float) -> None:
+        """One that was started found no port: others use them."""
+        self._full_until = now + FULL
+
+    def room(self, lockers: int, now: float) -> float:
+        """How many may be started, if there are so many ``lockers``.
+
+        Restarts are bounded: those that keep dying before they served anybody are not started for ever.
+        """
+        if now < self._full_until or (len(self._deaths) == RESTARTS and now - self._deaths[0] < RESTART_SPAN):
+            return 0
+        return inf if self._ports is None else self._ports[1] - self._ports[0] - lockers  # one is the registry's
+
+    def why_none(self, lockers: int, now: float) -> str:
+        """Why there is no room."""
+        if self._ports is not None and (now < self._full_until or self._ports[1] - self._ports[0] <= lockers):
+            return f"no port is free in {self._ports[0]}-{self._ports[1]}"
+        return "the daemon's log says why"

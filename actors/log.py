@@ -21,6 +21,8 @@ EVENTS = {
     "HFD003I": "told to end when idle",
     "HFD004I": "told to end at once",
     "HFD005W": "the fork server died; the daemon ends when it is idle",
+    "HFD006I": "the daemon listens on the network",
+    "HFD007W": "anybody who can reach this daemon may use and stop it",
     "HFD010E": "an actor failed; this is a bug, please report it",
     "HFD020E": "a process cannot be started",
     "HFD021W": "a spare locker died",

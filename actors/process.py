@@ -266,7 +266,7 @@ class Process:
                 effects += self._hear(session, content, now)
 
     def _arrival(self, routing_id: bytes, arrival: Arrival, now: float) -> None:
-        outcome = self._door.arrival(routing_id, arrival.fd, arrival.credentials, arrival.frame, now)
+        outcome = self._door.arrival(routing_id, *arrival[:3], now, arrival.origin)
         for address, answer in outcome.answers:
             if not self._router.send(address, encode(answer)):
                 self._door.unreachable(address)

@@ -15,6 +15,7 @@ import time
 
 from ..transport import identity
 from ..transport.addresses import registry_name
+from ..transport.listeners import TcpPlace
 from ..transport.messages import Hello, Ready
 from ..transport.picture import Scene
 from ..transport.pipe import Pipe
@@ -22,26 +23,35 @@ from ..transport.report import document
 from ..transport.sockets import Router, raise_descriptor_limit
 from ..transport.wire import ID_SIZE
 from .feeds import Feeds
-from .locker_process import begin
+from .locker_process import begin, listen
 from .process import Process
 from .registry import Registry
 
 COMM = "holdfast-regist"  # as ps and pgrep show it; at most 15 characters
 
 
-def main(number: int, end: socket.socket, incubator: str, directory: str, verbose: bool) -> None:
+def main(
+    number: int,
+    end: socket.socket,
+    incubator: str,
+    directory: str,
+    verbose: bool,
+    tcp: TcpPlace | None = None,
+) -> None:
     """Run the registry; the target of a ``ChildSpec``.
 
     Args:
         number: of this child; its socket is ``registry-NUMBER.sock`` in ``directory``.
         end: our end of the pipe to the incubator.
         incubator: path of the incubator's mailbox.
+        tcp: where to listen besides.
     """
     begin("registry", COMM, verbose=verbose)
     address = registry_name(number)
     clear_predecessors(directory)
     pipe = Pipe(end)
-    router = Router(os.path.join(directory, address), limit=raise_descriptor_limit())
+    listener = listen(tcp, pipe)
+    router = Router(os.path.join(directory, address), limit=raise_descriptor_limit(), tcp=listener)
     registry = Registry(
         incubator,
         lambda address: os.path.join(directory, address),
@@ -50,7 +60,7 @@ def main(number: int, end: socket.socket, incubator: str, directory: str, verbos
     )
     process = Process(registry, router, pipe=pipe, feeds=Feeds(introduction))
     process.carry_out(registry.open())
-    pipe.send(Ready(address, os.getpid(), os.getppid(), 0))
+    pipe.send(Ready(address, os.getpid(), os.getppid(), listener.port if listener else 0))
     sys.exit(process.run())
 
 

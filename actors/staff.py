@@ -41,6 +41,15 @@ class Child:
     pid: int = 0  # 0: it is not ready
     address: str = ""  # where it listens
     ending: bool = False  # it said so, or was told to
+    port: int = 0  # where it listens on TCP; 0: it does not
+
+    def located(self, session: Session, epoch: int = 0) -> Located | Refused:
+        """Where it is, for ``session``: beside the socket, or at the port, by which that came."""
+        if session.origin.trusted:
+            return Located(self.address, epoch)
+        if not self.port:
+            return Refused(Refusal.EXHAUSTED, f"the daemon's {self.role} has no port of its own: none was free")
+        return Located(str(self.port), epoch)
 
 
 class Staff:
@@ -79,7 +88,7 @@ class Staff:
 
     def ready(self, child: Child, message: Ready) -> list[Effect]:
         """``child`` is ready: whom it concerns is told."""
-        child.pid, child.address = message.pid, message.address
+        child.pid, child.address, child.port = message.pid, message.address, message.port
         self._starting[child.role] -= 1
         if child.role == LOCKER:
             return self._tell_registry(Serving(child.number, child.address))
@@ -90,7 +99,7 @@ class Staff:
             for other in self.children.values()
             if other.role == LOCKER and other.pid
         ]
-        effects += [(session, Located(child.address, 0)) for session in self._observers]
+        effects += [(session, child.located(session)) for session in self._observers]
         self._observers.clear()
         return effects
 
@@ -122,6 +131,10 @@ class Staff:
         """How many are not ready yet."""
         return self._starting[role]
 
+    def count(self, role: str) -> int:
+        """How many there are, ready or not."""
+        return sum(child.role == role for child in self.children.values())
+
     def by_end(self) -> list[int]:
         """In the order in which they are told to end: who came last goes first, and the registry after all others."""
         return sorted(reversed(self.children), key=lambda number: self.children[number].role == REGISTRY)
@@ -136,7 +149,7 @@ class Staff:
         """``session`` asks where the registry is."""
         registry = self._registry
         if registry is not None and registry.pid:
-            return [(session, Located(registry.address, 0))]
+            return [(session, registry.located(session))]
         if registry is None:
             return [(session, _no_registry("keeps dying" if REGISTRY in self._resting else "cannot be started"))]
         self._observers.pop(session, None)

@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from hashlib import sha256
 
+from ..transport.listeners import Origin
 from ..transport.messages import FOREVER, Acquire, Hello, Locate, Standing
 from ..transport.records import Claim
+from .door import HERE
 
 LONGEST = 256  # bytes of a client's text in a record
-LOCAL = "localhost/"  # FLoM's name of a connection that comes by a UNIX socket
 ON_ITS_WAY = Hello(0, bytes(16), "", "", 0, 0, 0, "", "", "", "", ())  # of whom nothing is known yet
 
 
@@ -60,12 +61,14 @@ def claim_of(
     element: str = "",
     arrival: int = 0,
     blockers: tuple[str, ...] = (),
+    origin: Origin = HERE,
 ) -> Claim:
     """The record of a session that holds, waits or is parked.
 
     Args:
         who: None if it is not here yet: its place is kept.
         session: its public name.
+        origin: where it came from, if it is here.
     """
     known = who is not None
     who = curtailed(who or ON_ITS_WAY)
@@ -86,7 +89,7 @@ def claim_of(
         arrival=arrival,
         blockers=blockers,
         inside=tuple(map(public_name, who.inside)),
-        peer=LOCAL if known else "",
+        peer=origin.peer if known else "",
         host=who.host,
         pid=who.pid,
         uid=who.uid,
@@ -94,5 +97,5 @@ def claim_of(
         command=who.command,
         job=who.job,
         reason=who.reason,
-        key="",
+        key=origin.key if known else "",
     )

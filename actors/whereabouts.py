@@ -58,7 +58,7 @@ class Whereabouts:
         served = self._lockers.table.get(key)
         if served is not None:
             served.named_at = now
-            return [self._expect(served, session), (session, served.located)]
+            return [self._expect(served, session), (session, served.located(session))]
         request = self.requests.add(key, session, ask, now)
         if ask.create:
             self.wanted.setdefault(key)
@@ -102,13 +102,13 @@ class Whereabouts:
             effects += [(child, _place(request, epoch, now)) for request in coming]
         for request in coming:
             self._records.unparked(request, now)
-        return effects + [(request.session, served.located) for request in coming]
+        return effects + [(request.session, served.located(request.session)) for request in coming]
 
-    def refuse_wanted(self, now: float) -> list[Effect]:
+    def refuse_wanted(self, why: str, now: float) -> list[Effect]:
         """There will be no locker: whoever would create a resource is refused."""
         effects: list[Effect] = []
         for key in list(self.wanted):
-            sentence = f"no process can be started to serve {key}; the daemon's log says why"
+            sentence = f"no process can be started to serve {key}: {why}"
             for request in self.requests.queue(key):
                 if request.ask.create:
                     effects.append((request.session, Refused(Refusal.EXHAUSTED, sentence)))

@@ -1,20 +1,7 @@
 """The daemon, put together: which actors, in which order. The only place that knows both actors and their settings.
 
-Run as ``python -P -m holdfast.cli.daemon key=value …`` by whoever needs a daemon (``transport/discover.py``), or
-called by ``holdfast serve``:
-
-========= =====================================================================================================
-socket    path of the public socket
-directory where the lockers' sockets are; the lock on this directory is the right to be the daemon
-lifespan  seconds without clients and resources until it ends; negative: never
-comm      the name that ps and pgrep show: holdfast or flom
-pool      started lockers to keep at hand
-log       file for what it logs, appended; nothing: daemon.log in the directory
-fresh     yes: the log is emptied first
-ready     descriptor that is told ``ready`` or why not, and closed
-verbose   yes: log at level DEBUG
-mount     where the picture is shown as files; nothing: nowhere
-========= =====================================================================================================
+Run as ``python -P -m holdfast.cli.daemon key=value …`` (the words are those of ``plan.py``) by whoever needs a daemon
+(``transport/discover.py``), or called by ``holdfast serve``.
 
 Started so, it forks once and the first process ends, so that it is nobody's child; it leads a session of its own, so
 a ^C in the user's terminal never reaches it.
@@ -33,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 
 from .. import __version__
 from ..actors import log
@@ -48,60 +35,16 @@ from ..actors.staff import LOCKER, REGISTRY
 from ..transport.addresses import MAX_PATH, prepare_directory
 from ..transport.control import credentials
 from ..transport.errors import HoldfastError, InvalidSetting, Unreachable
+from ..transport.listeners import TcpListener, TcpPlace
 from ..transport.settings import Settings
 from ..transport.sockets import Router, raise_descriptor_limit
+from .plan import MetricsPlan, Plan, plan_from_words
 
 ENDING = 6.0  # seconds; the incubator gives its children 5 to end
 AGAIN = 0.05  # seconds until the right is tried again
 QUESTIONS = 4096  # how often it can be asked who has the right; nobody accepts these connections
 LEAST = 128  # open files without which a daemon could not serve anybody
 LOG_LIMIT = 1 << 20  # bytes; a longer log is set aside (one old one is kept) when a daemon starts
-
-
-@dataclass(frozen=True)
-class MetricsPlan:
-    """Where metrics are served, and how many resource names may become labels."""
-
-    host: str
-    port: int
-    resources: int = 200
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What the daemon is to be; see the opening of this file."""
-
-    socket: str
-    directory: str
-    lifespan: float
-    comm: str = "holdfast"
-    pool: int = 2
-    log: str = ""
-    fresh: bool = False
-    ready: int = -1
-    verbose: bool = False
-    term_quiesces: bool = True
-    metrics: MetricsPlan | None = None  # only ``holdfast serve`` offers it
-    mount: str = ""
-
-
-def plan_from_words(words: Sequence[str]) -> Plan:
-    """The plan in ``key=value`` words."""
-    given = dict(word.split("=", 1) for word in words)
-    comm = given.get("comm", "holdfast")
-    return Plan(
-        socket=given["socket"],
-        directory=given["directory"],
-        lifespan=float(given["lifespan"]),
-        comm=comm,
-        pool=int(given.get("pool", "2")),
-        log=given.get("log", ""),
-        fresh=given.get("fresh") == "yes",
-        ready=int(given.get("ready", "-1")),
-        verbose=given.get("verbose") == "yes",
-        term_quiesces=comm != "flom",
-        mount=given.get("mount", ""),
-    )
 
 
 def lock_directory(path: str) -> int:
@@ -220,13 +163,16 @@ def keep_at_home(directory: str) -> None:
         tempfile.tempdir = directory
 
 
-def staff_of(plan: Plan) -> list[ChildSpec]:
+def staff_of(plan: Plan, tcp: TcpPlace | None = None) -> list[ChildSpec]:
     """Whom the daemon keeps at work besides its lockers, in the order of their start.
+
+    Args:
+        tcp: where those listen who listen on TCP too.
 
     Raises:
         HoldfastError: one of them cannot work here, and why.
     """
-    registry = ChildSpec(REGISTRY, registry_main, (plan.socket, plan.directory, plan.verbose))
+    registry = ChildSpec(REGISTRY, registry_main, (plan.socket, plan.directory, plan.verbose, tcp))
     metrics = [] if plan.metrics is None else [_metrics(plan, plan.metrics)]
     return [registry, *metrics, *([_files(plan)] if plan.mount else [])]
 
@@ -260,11 +206,21 @@ def _settings(plan: Plan) -> Settings:
     return Settings(run_dir=os.path.dirname(plan.directory))
 
 
-def serve(plan: Plan, *, ready: Callable[[], None]) -> int:
+def _listen(plan: Plan) -> TcpListener | None:
+    """Listen on TCP, if that is planned."""
+    if not plan.tcp:
+        return None
+    from ..transport.endpoints import parse, resolve
+
+    family, sockaddr = resolve(parse(plan.tcp))[0]
+    return TcpListener(TcpPlace(family, sockaddr, keepalive=plan.keepalive))
+
+
+def serve(plan: Plan, *, ready: Callable[[str], None]) -> int:
     """Be the daemon until it ends.
 
     Args:
-        ready: called once clients are let in.
+        ready: called once clients are let in, with the address on TCP ("" without).
 
     Returns:
         The exit code.
@@ -280,8 +236,12 @@ def serve(plan: Plan, *, ready: Callable[[], None]) -> int:
     rights = lock_when_ended(plan)
     clear_leftovers(plan.directory)
     keep_at_home(plan.directory)
-    locker = ChildSpec(LOCKER, locker_main, (tuple(map(Inherited, rights)), plan.directory, plan.verbose))
-    staff = staff_of(plan)
+    listener = _listen(plan)
+    beside = None if listener is None else listener.place.elsewhere(plan.locker_ports)
+    endpoint = "" if listener is None else f"tcp://{listener}"
+    held = tuple(map(Inherited, rights))
+    locker = ChildSpec(LOCKER, locker_main, (held, plan.directory, plan.verbose, beside))
+    staff = staff_of(replace(plan, tcp=endpoint), beside)
     files = ["holdfast.vfs.files_process"] if plan.mount else []  # first: the other one freezes what was imported
     children = Children([locker, *staff], preload=[*files, "holdfast.actors.preload"])
     incubator = Incubator(
@@ -293,12 +253,18 @@ def serve(plan: Plan, *, ready: Callable[[], None]) -> int:
         term_quiesces=plan.term_quiesces,
         roles=[spec.role for spec in staff],
         files=DumpFiles(plan.directory, time.time),
+        insecure=plan.insecure,
+        locker_ports=plan.locker_ports if plan.tcp else None,
     )
-    router = Router(plan.socket, limit=limit)
+    router = Router(plan.socket, limit=limit, tcp=listener)
     process = Process(incubator, router, children=children, signals=_listen_to_signals())
     process.carry_out(incubator.open(time.monotonic()))
     log.event("HFD001I", socket=plan.socket)
-    ready()
+    if endpoint:
+        log.event("HFD006I", endpoint=endpoint)
+        if plan.insecure:
+            log.event("HFD007W", endpoint=endpoint)
+    ready(endpoint)
     code = process.run()
     children.close()
     if os.path.isdir(plan.directory):
@@ -370,7 +336,7 @@ def main(words: Sequence[str]) -> int:
 
     try:
         _detach(plan)
-        return serve(plan, ready=lambda: answer("ready"))
+        return serve(plan, ready=lambda endpoint: answer("ready"))
     except (HoldfastError, OSError) as error:
         if starter.closed:
             raise

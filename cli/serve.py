@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import socket as sockets
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,14 +17,22 @@ from ..transport import addresses, mountpoint
 from ..transport.errors import InvalidSetting
 from ..transport.settings import load
 from ..transport.stderr import say
-from .daemon import MetricsPlan, Plan
+from ..transport.target import target
 from .daemon import serve as be_daemon
+from .plan import MetricsPlan, Plan, locker_ports
+
+if TYPE_CHECKING:
+    from ..transport.endpoints import Tcp
+    from ..transport.settings import Settings
 
 MOST_NAMES = 100_000  # that may become labels; each is a dozen series
 
 
 @click.command()
 @click.option("--socket", metavar="PATH", help="The public socket.")
+@click.option("--bind", metavar="ENDPOINT", help="Listen on the network too, at tcp://ADDRESS:PORT (0: any).")
+@click.option("--locker-ports", "ports", metavar="LOW-HIGH", help="Ports for what is not the endpoint itself.")
+@click.option("--insecure", is_flag=True, help="Whoever can reach the endpoint may use and stop it.")
 @click.option("--lifespan", metavar="DURATION", help="End after so long without clients (default: forever).")
 @click.option("-c", "config", metavar="FILE", help="Another configuration file.")
 @click.option("-v", "verbose", is_flag=True, help="Log everything.")
@@ -31,6 +41,9 @@ MOST_NAMES = 100_000  # that may become labels; each is a dozen series
 @click.option("--metrics-resources", metavar="N", help="So many resource names at most become labels (default: 200).")
 def serve(
     socket: str | None,
+    bind: str | None,
+    ports: str | None,
+    insecure: bool,
     lifespan: str | None,
     config: str | None,
     verbose: bool,
@@ -50,8 +63,11 @@ def serve(
     loaded = load("holdfast", given, os.environ, config)
     for warning in loaded.warnings:
         say(warning)
-    settings = loaded.settings
-    place = addresses.address_of(settings)
+    settings = loaded.settings if bind is None else _bound(loaded.settings, bind, socket)
+    meant = target(settings)
+    place = meant.place
+    if meant.tcp is not None and not insecure:
+        _check_loopback(meant.tcp)
     addresses.prepare(place)
     plan = Plan(
         socket=place.socket,
@@ -61,8 +77,37 @@ def serve(
         verbose=verbose,
         mount=_mount(settings.mount_point),
         metrics=_metrics(metrics, metrics_resources),
+        tcp="" if meant.tcp is None else str(meant.tcp),
+        locker_ports=None if ports is None else locker_ports(ports),
+        keepalive=(settings.tcp_keepalive_time, settings.tcp_keepalive_intvl, settings.tcp_keepalive_probes),
+        insecure=insecure,
     )
-    return be_daemon(plan, ready=_notify)
+    return be_daemon(plan, ready=_ready)
+
+
+def _bound(settings: Settings, bind: str, socket: str | None) -> Settings:
+    """``settings``, of a daemon that listens where ``bind`` says, and nowhere that an earlier source says."""
+    from ..transport.endpoints import parse
+
+    named = settings.socket if socket is not None else None
+    endpoint = parse(bind, "bind")
+    return replace(settings, endpoint=endpoint, socket=named, unicast_address=None, group=None, multicast_address=None)
+
+
+def _check_loopback(tcp: Tcp) -> None:
+    """What a whole network can reach must know who comes.
+
+    Raises:
+        InvalidSetting: others than this machine can reach it.
+    """
+    from ..transport.endpoints import is_loopback, resolve
+
+    if not is_loopback(resolve(tcp)[0][1]):
+        raise InvalidSetting(
+            f"anybody who can reach {tcp} could take and hold any lock, and stop this daemon: give it keys, "
+            "or say --insecure",
+            key="bind",
+        )
 
 
 def _mount(path: str | None) -> str:
@@ -104,6 +149,12 @@ def _metrics(place: str | None, names: str | None) -> MetricsPlan | None:
 def _number(text: str, most: int) -> bool:
     """Is it a number from 1 to ``most``?"""
     return text.isascii() and text.isdigit() and len(text) <= len(str(most)) and 1 <= int(text) <= most
+
+
+def _ready(endpoint: str) -> None:
+    if endpoint:
+        click.echo(endpoint)
+    _notify()
 
 
 def _notify() -> None:

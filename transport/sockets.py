@@ -1,8 +1,12 @@
-"""The only maker of ZeroMQ sockets, and of the UNIX sockets under them.
+"""The only maker of ZeroMQ sockets.
 
-A ``Router`` is the mailbox of an actor: a ROUTER socket, its monitor, and the listening socket below both. It tells
-which connection (descriptor) came and went, and for a message of somebody unknown which connection and which process
-it came from; ``actors/door.py`` makes sessions of that.
+A ``Router`` is the mailbox of an actor: a ROUTER socket and its monitor over each listening socket, a UNIX one and
+perhaps one on TCP (``listeners.py`` makes those). It tells which connection came and went, and for a message of
+somebody unknown which connection, and where from, it came by; ``actors/door.py`` makes sessions of that.
+
+Two sockets must not be mistaken for one: libzmq's routing ids, and the numbers of descriptors that are used again, are
+only unique and in order within each of them. So a connection by TCP is known by the negative of its descriptor, less
+one, and by a routing id that is one byte longer; who chose its own routing id gets one that nobody else can have.
 
 Options, and why:
 
@@ -12,11 +16,13 @@ Options, and why:
 * MAXMSGSIZE 65,536: the limit of the protocol; libzmq ends the connection before it allocates more
 * HANDSHAKE_IVL 5 s: half a greeting and silence
 * LINGER 0: nothing is kept for nobody; only an actor that ends gives its last words a second
-* USE_FD: libzmq's own bind deletes whatever is at the path, a user's file or a live socket; so we listen ourselves
+* USE_FD: the listening socket is ours
+* TCP_KEEPALIVE and its like, TCP_MAXRT: a peer whose machine vanished is gone after a bounded time, whether we said
+  something to it (which it does not acknowledge) or not
 * the monitor's RCVHWM 0: 2,000 unread events would block the I/O thread
 
-Descriptors: libzmq aborts the process when accept meets EMFILE, so the router stops accepting while there is still
-room; those who connect meanwhile wait in the kernel's queue (``BACKLOG``).
+Descriptors: libzmq aborts the process when accept meets EMFILE at a UNIX socket, and spins at a port; so the router
+stops accepting while there is still room. Those who connect meanwhile wait in the kernel (``BACKLOG``).
 """
 
 from __future__ import annotations
@@ -25,34 +31,47 @@ import errno
 import os
 import resource
 import socket
-import stat
 import time
+from collections import Counter
 from collections.abc import Container
-from contextlib import suppress
 from typing import NamedTuple
 
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
-from .errors import Unreachable
+from .listeners import BACKLOG, Listener, Origin, TcpListener, UnixListener, peer_of
 
-BACKLOG = 4096  # connections that wait in the kernel while we do not accept
 FRAME_LIMIT = 65536  # bytes
 HANDSHAKE = 5000  # ms
 LAST_WORDS = 1000  # ms that an ending actor gives its last answers
 ROOM = 4096  # descriptors kept free at most: as many may come while we do something else
 QUEUE = 64  # messages in each direction for one peer
 LOOK_AGAIN = 0.2  # seconds until a router that accepts nobody counts its descriptors again
+GIVEN = 5  # bytes of a routing id that libzmq gave, the first of them zero
+BY_TCP = b"\1"  # what is added to it for a connection by TCP
+CHOSEN = b"?"  # what a routing id begins with that the client chose
 
-_WATCHED = zmq.Event.ACCEPTED | zmq.Event.DISCONNECTED
+FAILURES = {
+    zmq.Event.HANDSHAKE_FAILED_NO_DETAIL: "ended amid the handshake",
+    zmq.Event.HANDSHAKE_FAILED_PROTOCOL: "does not speak the protocol",
+    zmq.Event.HANDSHAKE_FAILED_AUTH: "is not admitted",
+}
+_WATCHED = (
+    zmq.Event.ACCEPTED
+    | zmq.Event.DISCONNECTED
+    | zmq.Event.HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.Event.HANDSHAKE_FAILED_PROTOCOL
+    | zmq.Event.HANDSHAKE_FAILED_AUTH
+)
 
 
 class Arrival(NamedTuple):
     """A message of somebody whom the caller does not know yet."""
 
-    fd: int  # descriptor of its connection; it may be dead, and the number in use again
+    fd: int  # of its connection, as ``Change`` tells it; it may be dead, and the number in use again
     credentials: tuple[int, int] | None  # (uid, pid) as the kernel saw them at the handshake; None: not told
     frame: bytes | None  # None: more than one frame, or an empty message
+    origin: Origin = Origin()  # of the connection; without peer: it is gone
 
 
 class Ready(NamedTuple):
@@ -66,7 +85,7 @@ class Ready(NamedTuple):
 class Change(NamedTuple):
     """A connection came or went."""
 
-    fd: int
+    fd: int  # its descriptor; negative, and less one, if it came by TCP
     came: bool
 
 
@@ -82,48 +101,99 @@ def raise_descriptor_limit() -> int:
     return hard
 
 
-def listen_unix(path: str, backlog: int = BACKLOG) -> socket.socket:
-    """Make a listening UNIX socket at ``path`` for our own user only.
+class _Mailbox:
+    """A ROUTER socket with its monitor over one listening socket."""
 
-    The caller holds the lock of the directory: a socket of ours that refuses connections is then a dead daemon's and
-    is replaced. Anything else at the path is left alone.
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], listener: Listener) -> None:
+        self.listener = listener
+        self.accepts = False
+        self.by_tcp = isinstance(listener, TcpListener)
+        self._suffix = BY_TCP if self.by_tcp else b""
+        self.socket = context.socket(zmq.ROUTER)
+        for option, value in (
+            (zmq.ROUTER_MANDATORY, 1),
+            (zmq.SNDHWM, QUEUE),
+            (zmq.RCVHWM, QUEUE),
+            (zmq.MAXMSGSIZE, FRAME_LIMIT),
+            (zmq.HANDSHAKE_IVL, HANDSHAKE),
+            (zmq.LINGER, 0),
+            *(_keepalive(listener) if isinstance(listener, TcpListener) else ()),
+        ):
+            self.socket.setsockopt(option, value)
+        address = f"inproc://monitor-{id(self)}"
+        self.socket.monitor(address, _WATCHED)
+        self.monitor = context.socket(zmq.PAIR)
+        self.monitor.setsockopt(zmq.RCVHWM, 0)
+        self.monitor.setsockopt(zmq.LINGER, 0)
+        self.monitor.connect(address)
 
-    Args:
-        backlog: connections that may wait in the kernel; who comes then waits in his ``connect``.
+    def listen(self) -> None:
+        if self.accepts:
+            return
+        self.accepts = True
+        descriptor = self.listener.resume()
+        if descriptor is not None:
+            self.socket.setsockopt(zmq.USE_FD, descriptor)
+            self.socket.bind(self.listener.endpoint)
 
-    Raises:
-        Unreachable: somebody listens there, or something else stands there.
-    """
-    _clear(path)
-    return _bind(path, backlog)
+    def pause(self) -> None:
+        if self.accepts:
+            self.accepts = not self.listener.pause()
+
+    def event(self) -> tuple[int, int] | None:
+        """What the monitor has to tell: an event and its value (the descriptor); None: nothing."""
+        try:
+            told = parse_monitor_message(self.monitor.recv_multipart(zmq.NOBLOCK))
+        except zmq.Again:
+            return None
+        return int(told["event"]), int(told["value"])
+
+    def receive(self, known: Container[bytes]) -> tuple[bytes, bytes | Arrival] | None:
+        """See ``Router.receive``."""
+        try:
+            given = self.socket.recv(zmq.NOBLOCK)
+        except zmq.Again:
+            return None
+        routing_id = given + self._suffix if len(given) == GIVEN else CHOSEN + given
+        if routing_id in known:
+            frame = self.socket.recv()
+            return routing_id, b"" if self._drop_rest() else frame
+        message = self.socket.recv(copy=False)
+        descriptor = int(message.get(zmq.SRCFD))
+        credentials, origin = None, Origin()
+        if self.by_tcp:
+            origin = Origin(peer_of(descriptor), trusted=False)
+        else:
+            credentials = _credentials(message)
+        frame_or_none = None if self._drop_rest() else message.bytes
+        return routing_id, Arrival(self.told(descriptor), credentials, frame_or_none, origin)
+
+    def told(self, descriptor: int) -> int:
+        """A descriptor as the outside knows it, and the other way round."""
+        return ~descriptor if self.by_tcp else descriptor
+
+    def _drop_rest(self) -> bool:
+        dropped = False
+        while self.socket.getsockopt(zmq.RCVMORE):
+            self.socket.recv()
+            dropped = True
+        return dropped
+
+    def close(self) -> None:
+        self.socket.disable_monitor()
+        self.monitor.close(0)
+        self.socket.close(LAST_WORDS)
 
 
-def _bind(path: str, backlog: int) -> socket.socket:
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-    before = os.umask(0o177)
-    try:
-        listener.bind(path)
-    except OSError as error:
-        listener.close()
-        raise Unreachable(f"cannot listen at {path}: {error.strerror or error}") from error
-    finally:
-        os.umask(before)
-    listener.listen(backlog)
-    return listener
-
-
-def _clear(path: str) -> None:
-    try:
-        found = os.lstat(path)
-    except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.getuid():
-        raise Unreachable(f"{path} is there already and is not a socket of ours; move it away or name another socket")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
-        refused = probe.connect_ex(path)
-    if refused != errno.ECONNREFUSED:
-        raise Unreachable(f"somebody listens at {path} already; name another socket, or stop that daemon")
-    os.unlink(path)
+def _keepalive(listener: TcpListener) -> list[tuple[zmq.SocketOption, int]]:
+    time, interval, probes = listener.place.keepalive
+    return [
+        (zmq.TCP_KEEPALIVE, 1),
+        (zmq.TCP_KEEPALIVE_IDLE, time),
+        (zmq.TCP_KEEPALIVE_INTVL, interval),
+        (zmq.TCP_KEEPALIVE_CNT, probes),
+        (zmq.TCP_MAXRT, listener.place.unacknowledged),
+    ]
 
 
 class Router:
@@ -132,46 +202,29 @@ class Router:
     Args:
         path: where to listen; see ``listen_unix``.
         limit: descriptors that this process may open (``raise_descriptor_limit``).
+        tcp: where to listen besides; the router's own from now on.
 
     Raises:
         Unreachable: as ``listen_unix``.
     """
 
-    def __init__(self, path: str, *, limit: int) -> None:
-        self._path = path
+    def __init__(self, path: str, *, limit: int, tcp: TcpListener | None = None) -> None:
         self._limit = limit
         self._room = min(ROOM, limit // 3)  # descriptors kept free
-        self._backlog = min(BACKLOG, self._room // 2)
-        self._listener = listen_unix(path, self._backlog)
-        self._ours = os.lstat(path)
+        listeners: list[Listener] = [UnixListener(path), *([tcp] if tcp is not None else [])]
+        for listener in listeners:
+            listener.limit_queue(min(BACKLOG, self._room // 2 // len(listeners)))
         self._look_at = 0.0
-        self._listening = False
         self._closed = False
+        self.failures: Counter[str] = Counter()  # connections that came to nothing, by what was wrong with them
         self._context = zmq.Context(1)
-        self._socket = self._context.socket(zmq.ROUTER)
-        for option, value in (
-            (zmq.ROUTER_MANDATORY, 1),
-            (zmq.SNDHWM, QUEUE),
-            (zmq.RCVHWM, QUEUE),
-            (zmq.MAXMSGSIZE, FRAME_LIMIT),
-            (zmq.HANDSHAKE_IVL, HANDSHAKE),
-            (zmq.LINGER, 0),
-        ):
-            self._socket.setsockopt(option, value)
-        self._monitor = self._watch()
+        self._mailboxes = [_Mailbox(self._context, listener) for listener in listeners]
+        self._unix, self._tcp = self._mailboxes[0], self._mailboxes[-1]
         self._poller = zmq.Poller()
-        self._poller.register(self._socket, zmq.POLLIN)
-        self._poller.register(self._monitor, zmq.POLLIN)
+        for mailbox in self._mailboxes:
+            self._poller.register(mailbox.socket, zmq.POLLIN)
+            self._poller.register(mailbox.monitor, zmq.POLLIN)
         self.listen()
-
-    def _watch(self) -> zmq.Socket[bytes]:
-        address = f"inproc://monitor-{id(self)}"
-        self._socket.monitor(address, _WATCHED)
-        monitor = self._context.socket(zmq.PAIR)
-        monitor.setsockopt(zmq.RCVHWM, 0)
-        monitor.setsockopt(zmq.LINGER, 0)
-        monitor.connect(address)
-        return monitor
 
     def register(self, descriptor: int) -> None:
         """Let ``wait`` look at ``descriptor`` too."""
@@ -187,11 +240,14 @@ class Router:
         Args:
             timeout: milliseconds at most; None: as long as it takes.
         """
-        if not self._listening and not self._closed:
+        if not self._closed and not self.listening:
             timeout = self._look_again(timeout)
         ready = dict(self._poller.poll(timeout))
-        changes = ready.pop(self._monitor, 0) != 0
-        messages = ready.pop(self._socket, 0) != 0
+        changes = messages = False
+        for mailbox in self._mailboxes:
+            changes |= ready.pop(mailbox.monitor, 0) != 0
+            messages |= ready.pop(mailbox.socket, 0) != 0
+        self._mailboxes.reverse()  # so that a busy one leaves the other its turn
         return Ready(changes, messages, frozenset(fd for fd in ready if isinstance(fd, int)))
 
     def _look_again(self, timeout: int | None) -> int | None:
@@ -208,59 +264,44 @@ class Router:
     @property
     def listening(self) -> bool:
         """Are new connections accepted?"""
-        return self._listening
+        return not self._closed and all(mailbox.accepts for mailbox in self._mailboxes)
 
     def listen(self) -> None:
         """Accept connections (again)."""
-        if not self._listening and not self._closed:
-            self._socket.setsockopt(zmq.USE_FD, os.dup(self._listener.fileno()))
-            self._socket.bind(f"ipc://{self._path}")
-            self._listening = True
+        if not self._closed:
+            for mailbox in self._mailboxes:
+                mailbox.listen()
 
     def pause(self) -> None:
-        """Accept nobody until ``listen``; whoever connects waits in the kernel's queue.
-
-        Not by ``unbind``: libzmq ends all connections that came by that listener. Another socket takes the old one's
-        place, and is not given to libzmq before ``listen``; the old one stays, and nobody finds it any more. There is
-        no moment without a socket at the path: who found none would start another daemon.
-        """
-        if self._listening:
-            aside = self._path + "~"
-            try:
-                _clear(aside)
-                listener = _bind(aside, self._backlog)
-                os.rename(aside, self._path)
-            except (Unreachable, OSError):
-                return  # the disk is full, the directory gone: the next newcomer makes us try again
-            self._listener.close()
-            self._listener = listener
-            self._listening = False
-            self._ours = os.lstat(self._path)
+        """Accept nobody until ``listen``; whoever connects waits in the kernel."""
+        if not self._closed:
+            for mailbox in self._mailboxes:
+                mailbox.pause()
 
     def stop_listening(self) -> None:
-        """Take the socket's name away: nobody finds it any more. Connections that stand go on."""
+        """Let nobody find it any more. Connections that stand go on."""
         if not self._closed:
             self._closed = True
-            self._listening = False
-            self._listener.close()
-            with suppress(FileNotFoundError):
-                if os.path.samestat(os.lstat(self._path), self._ours):  # not what somebody else has put there
-                    os.unlink(self._path)
+            for mailbox in self._mailboxes:
+                mailbox.listener.close()
 
     def changes(self) -> list[Change]:
-        """Who came and who went since the last call, in order. Pauses when descriptors run out."""
+        """Who came and who went since the last call; in order, for each of the transports. Pauses when descriptors run
+        out.
+        """
         found: list[Change] = []
-        while True:
-            try:
-                event = parse_monitor_message(self._monitor.recv_multipart(zmq.NOBLOCK))
-            except zmq.Again:
-                break
-            change = Change(int(event["value"]), event["event"] == zmq.Event.ACCEPTED)
-            found.append(change)
-            if not change.came:
-                self._look_at = 0.0
-            elif change.fd >= self._limit - self._room:
-                self.pause()  # at once: there may be no end of newcomers
+        for mailbox in self._mailboxes:
+            while (told := mailbox.event()) is not None:
+                event, value = told
+                if event in FAILURES:
+                    self.failures[FAILURES[zmq.Event(event)]] += 1
+                    continue
+                change = Change(mailbox.told(value), event == zmq.Event.ACCEPTED)
+                found.append(change)
+                if not change.came:
+                    self._look_at = 0.0
+                elif value >= self._limit - self._room:
+                    self.pause()  # at once: there may be no end of newcomers
         return found
 
     def receive(self, known: Container[bytes]) -> tuple[bytes, bytes | Arrival] | None:
@@ -274,31 +315,18 @@ class Router:
             None if there is none; else routing id and frame. A frame of an established session that is not alone in
             its message is returned empty (no frame of the protocol is).
         """
-        try:
-            routing_id = self._socket.recv(zmq.NOBLOCK)
-        except zmq.Again:
-            return None
-        if routing_id in known:
-            frame = self._socket.recv()
-            return routing_id, b"" if self._drop_rest() else frame
-        message = self._socket.recv(copy=False)
-        descriptor = int(message.get(zmq.SRCFD))
-        credentials = _credentials(message)
-        more = self._drop_rest()
-        return routing_id, Arrival(descriptor, credentials, None if more else message.bytes)
-
-    def _drop_rest(self) -> bool:
-        dropped = False
-        while self._socket.getsockopt(zmq.RCVMORE):
-            self._socket.recv()
-            dropped = True
-        return dropped
+        for mailbox in self._mailboxes:
+            received = mailbox.receive(known)
+            if received is not None:
+                return received
+        return None
 
     def send(self, routing_id: bytes, frame: bytes) -> bool:
         """Send one answer; False if the peer is gone or does not read."""
+        to = self._unix.socket if len(routing_id) == GIVEN else self._tcp.socket
         try:
-            self._socket.send(routing_id, zmq.NOBLOCK | zmq.SNDMORE)
-            self._socket.send(frame, zmq.NOBLOCK)
+            to.send(routing_id[:GIVEN], zmq.NOBLOCK | zmq.SNDMORE)
+            to.send(frame, zmq.NOBLOCK)
         except zmq.ZMQError as error:
             if error.errno in (zmq.EHOSTUNREACH, zmq.EAGAIN):
                 return False
@@ -313,14 +341,14 @@ class Router:
         then, the copy is that connection.
 
         Args:
-            descriptor: of the connection.
+            descriptor: of the connection, as ``Change`` tells it.
             alive: descriptors that the caller knows as connected.
 
         Returns:
             The changes that were read meanwhile; the caller must take them in.
         """
         try:
-            copy = os.dup(descriptor)
+            copy = os.dup(descriptor if descriptor >= 0 else ~descriptor)
         except OSError:
             return self.changes()  # closed already
         try:
@@ -334,9 +362,8 @@ class Router:
     def close(self) -> None:
         """End listening and all connections; the last answers get ``LAST_WORDS``."""
         self.stop_listening()
-        self._socket.disable_monitor()
-        self._monitor.close(0)
-        self._socket.close(LAST_WORDS)
+        for mailbox in self._mailboxes:
+            mailbox.close()
         self._context.term()
 
 

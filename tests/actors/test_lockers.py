@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from holdfast.actors.lockers import LATELY, RESTART_SPAN, RESTARTS, Lockers
+from dataclasses import replace
+
+from holdfast.actors.lockers import FULL, LATELY, RESTART_SPAN, RESTARTS, Lockers
 from holdfast.actors.staff import LOCKER, Child
-from holdfast.transport.messages import Assign, Leave, Located, Order, Retiring, Stay
+from holdfast.transport.listeners import Origin
+from holdfast.transport.messages import Assign, Leave, Located, Order, Refused, Retiring, Stay
 from incubator_bench import CLOCK
+from people import somebody
 from raw import locate
 
 
@@ -23,7 +27,7 @@ def test_the_oldest_spare_one_serves_and_is_found_by_its_resource() -> None:
     some = lockers(locker(1), locker(2))
     served = some.assign("/a", locate("/a/b", idle=3.0), 17, 1.0)
     assert served.assign == Assign("/a", CLOCK, 3.0, Order.FIFO, 17, "/a/b")
-    assert served.located == Located("locker-1.sock", CLOCK)
+    assert served.located(somebody(9)) == Located("locker-1.sock", CLOCK)
     assert some.table == {"/a": served}
     assert [child.number for child in some.pool] == [2]
 
@@ -50,10 +54,10 @@ def test_a_name_whose_locker_died_is_dead_and_told() -> None:
 def test_spare_ones_that_keep_dying_are_not_started_for_ever() -> None:
     some = lockers()
     for number in range(RESTARTS):
-        assert some.may_start(float(number))
+        assert some.room(0, float(number))
         assert some.died(locker(number), float(number)) is None
-    assert not some.may_start(RESTART_SPAN - 0.1)
-    assert some.may_start(RESTART_SPAN)
+    assert not some.room(0, RESTART_SPAN - 0.1)
+    assert some.room(0, RESTART_SPAN)
 
 
 def test_one_that_was_told_to_end_does_not_count() -> None:
@@ -62,7 +66,7 @@ def test_one_that_was_told_to_end_does_not_count() -> None:
         child = locker(number)
         child.ending = True
         some.died(child, 0.0)
-    assert some.may_start(0.0)
+    assert some.room(0, 0.0)
 
 
 def test_one_that_dies_is_spare_no_more() -> None:
@@ -70,3 +74,28 @@ def test_one_that_dies_is_spare_no_more() -> None:
     some = lockers(one, other)
     some.died(one, 0.0)
     assert list(some.pool) == [other]
+
+
+def test_who_came_by_tcp_is_told_the_port_and_nobody_is_sent_to_port_nought() -> None:
+    remote = replace(somebody(9), origin=Origin("192.0.2.7/48832", trusted=False))
+    some = lockers(Child(1, LOCKER, 0.0, 4001, "locker-1.sock", port=28101), locker(2))
+    assert some.assign("/a", locate("/a"), 17, 1.0).located(remote) == Located("28101", CLOCK)
+    assert isinstance(some.assign("/b", locate("/b"), 18, 1.0).located(remote), Refused)
+
+
+def test_without_a_range_of_ports_there_is_always_room() -> None:
+    assert lockers().room(10_000, 0.0) > 10_000
+
+
+def test_a_range_of_ports_leaves_one_for_the_registry() -> None:
+    some = Lockers(lambda: CLOCK, (28100, 28103))
+    assert [some.room(number, 0.0) for number in (0, 2, 3)] == [3, 1, 0]
+    assert some.why_none(3, 0.0) == "no port is free in 28100-28103"
+
+
+def test_after_one_that_found_no_port_the_next_one_is_started_a_moment_later() -> None:
+    some = Lockers(lambda: CLOCK, (28100, 28103))
+    some.without_port(5.0)
+    assert some.room(0, 5.0 + FULL - 0.1) == 0
+    assert some.why_none(0, 5.0) == "no port is free in 28100-28103"
+    assert some.room(0, 5.0 + FULL) == 3

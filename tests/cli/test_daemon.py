@@ -1,4 +1,4 @@
-"""The daemon as a process of its own: its words, its right to the directory, its beginning and its end."""
+"""The daemon as a process of its own: its right to the directory, its beginning and its end."""
 
 from __future__ import annotations
 
@@ -10,29 +10,10 @@ from pathlib import Path
 import pytest
 
 from holdfast.cli import daemon
-from holdfast.cli.daemon import Plan, claim, clear_leftovers, lock_directory, plan_from_words
+from holdfast.cli.daemon import claim, clear_leftovers, lock_directory
 from holdfast.transport.errors import Unreachable
 from raw import find, start_daemon
 from support import House, wait_dead, wait_until
-
-
-def test_a_plan_is_read_from_words() -> None:
-    assert plan_from_words(["socket=/a=b", "directory=/d", "lifespan=0.5"]) == Plan("/a=b", "/d", 0.5)
-
-
-def test_every_word_is_read() -> None:
-    words = [
-        "socket=/s",
-        "directory=/d",
-        "lifespan=-1",
-        "comm=flom",
-        "pool=7",
-        "log=/l",
-        "fresh=yes",
-        "ready=4",
-        "verbose=yes",
-    ]
-    assert plan_from_words(words) == Plan("/s", "/d", -1.0, "flom", 7, "/l", True, 4, True, False)
 
 
 def test_one_process_at_a_time_has_the_right_to_a_directory(house: House) -> None:

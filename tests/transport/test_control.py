@@ -11,9 +11,10 @@ import pytest
 from holdfast.transport import control
 from holdfast.transport.control import pid_behind, stop_daemon, write_dump
 from holdfast.transport.errors import HoldfastError, Unreachable
+from holdfast.transport.listeners import listen_unix
 from holdfast.transport.messages import Hello, Welcome
 from holdfast.transport.settings import Settings, load
-from holdfast.transport.sockets import Router, listen_unix
+from holdfast.transport.sockets import Router
 from raw import find, holder, start_daemon
 from scripted_house import NONCE
 from scripted_house import House as ScriptedHouse

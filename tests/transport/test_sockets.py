@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from holdfast.transport.errors import Unreachable
+from holdfast.transport.listeners import listen_unix
 from holdfast.transport.messages import Gone, Release
-from holdfast.transport.sockets import Arrival, Change, Router, listen_unix, raise_descriptor_limit
+from holdfast.transport.sockets import Arrival, Change, Router, raise_descriptor_limit
 from holdfast.transport.wire import MAX_FRAME, encode
 from holdfast.transport.zmtp import Closed, Wire, frame_bytes
 from support import LIMIT, checkout_environ, wait_until

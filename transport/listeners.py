@@ -1,0 +1,302 @@
+"""The listening sockets below an actor's mailbox, and where a connection to them came from.
+
+We make them ourselves and hand libzmq their descriptors: its own bind would delete whatever is at a UNIX path, a
+user's file or a live socket. A UNIX socket is for our own user, and the kernel says who is at its other end. What
+comes by TCP is only known by the address it came from; the rest is its own word.
+
+The rule: a listener can *pause*: who connects meanwhile waits, and nobody is turned away. libzmq cannot stop to accept
+without ending the connections that it has accepted, so the newcomers are kept from it:
+
+* at a UNIX path another socket takes the old one's place, which libzmq is given when the pause ends. There is no
+  moment without a socket at the path: who found none would start another daemon;
+* a port cannot change hands so; a filter on its socket lets the kernel drop what comes, and the newcomer's kernel asks
+  again (after 1, 2, 4 … s). Connections that stand have sockets, and filters, of their own.
+
+Source: man 7 unix, man 7 socket (SO_ATTACH_FILTER), Linux' Documentation/networking/filter.rst.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+import struct
+from array import array
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from .errors import Unreachable
+
+BACKLOG = 4096  # connections that wait in the kernel while we do not accept
+LOCAL = "localhost/"  # FLoM's name of a connection that comes by a UNIX socket
+DROP = struct.pack("=HBBI", 0x06, 0, 0, 0)  # BPF_RET | BPF_K: let 0 bytes of each packet through
+SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27  # asm-generic/socket.h; Python has no names for them
+MAPPED = "::ffff:"  # what an IPv4 address begins with at an IPv6 socket
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a connection came from, as the kernel says, and with which key.
+
+    ``peer`` is FLoM's name of it, ``localhost/`` or ``192.0.2.7/48832``. ``trusted``: it came by the UNIX socket, so
+    uid and pid are the kernel's words; else they are its own.
+    """
+
+    peer: str = LOCAL
+    trusted: bool = True
+    key: str = ""  # name of its admitted CURVE key
+    admin: bool = False  # that key may do what only the daemon's owner may
+
+    @property
+    def host(self) -> str:
+        """``peer`` without the port."""
+        return self.peer.rpartition("/")[0]
+
+
+class Listener(Protocol):
+    """A listening socket that libzmq accepts from."""
+
+    @property
+    def endpoint(self) -> str:
+        """As libzmq calls it."""
+
+    def limit_queue(self, backlog: int) -> None:
+        """Let so many connections wait in the kernel."""
+
+    def resume(self) -> int | None:
+        """Let connections come (again).
+
+        Returns:
+            The descriptor that libzmq must be given, which is its own from then on; None: it has it already.
+        """
+
+    def pause(self) -> bool:
+        """Let newcomers wait until ``resume``; False if that cannot be done now."""
+
+    def close(self) -> None:
+        """Nobody finds it any more; connections that stand go on."""
+
+
+# --- UNIX -------------------------------------------------------------------------------------------------------------
+
+
+def listen_unix(path: str, backlog: int = BACKLOG) -> socket.socket:
+    """Make a listening UNIX socket at ``path`` for our own user only.
+
+    The caller holds the lock of the directory: a socket of ours that refuses connections is then a dead daemon's and
+    is replaced. Anything else at the path is left alone.
+
+    Args:
+        backlog: connections that may wait in the kernel; who comes then waits in his ``connect``.
+
+    Raises:
+        Unreachable: somebody listens there, or something else stands there.
+    """
+    _clear(path)
+    return _bind(path, backlog)
+
+
+def _bind(path: str, backlog: int) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    before = os.umask(0o177)
+    try:
+        listener.bind(path)
+    except OSError as error:
+        listener.close()
+        raise Unreachable(f"cannot listen at {path}: {error.strerror or error}") from error
+    finally:
+        os.umask(before)
+    listener.listen(backlog)
+    return listener
+
+
+def _clear(path: str) -> None:
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.getuid():
+        raise Unreachable(f"{path} is there already and is not a socket of ours; move it away or name another socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
+        refused = probe.connect_ex(path)
+    if refused != errno.ECONNREFUSED:
+        raise Unreachable(f"somebody listens at {path} already; name another socket, or stop that daemon")
+    os.unlink(path)
+
+
+class UnixListener:
+    """A listening socket at a path; see ``listen_unix``, whose errors it raises."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._backlog = BACKLOG
+        self._socket = listen_unix(path)
+        self._ours = os.lstat(path)
+        self._given = False  # libzmq has the one that is at the path
+
+    @property
+    def endpoint(self) -> str:
+        """As libzmq calls it."""
+        return f"ipc://{self._path}"
+
+    def limit_queue(self, backlog: int) -> None:
+        """Let so many connections wait in the kernel."""
+        self._backlog = backlog
+        self._socket.listen(backlog)
+
+    def resume(self) -> int | None:
+        """See ``Listener``."""
+        if self._given:
+            return None
+        self._given = True
+        return os.dup(self._socket.fileno())
+
+    def pause(self) -> bool:
+        """Put another socket in the old one's place, which nobody finds any more."""
+        aside = self._path + "~"
+        try:
+            _clear(aside)
+            listener = _bind(aside, self._backlog)
+            os.rename(aside, self._path)
+        except (Unreachable, OSError):
+            return False  # the disk is full, the directory gone: the next newcomer makes us try again
+        self._socket.close()
+        self._socket = listener
+        self._given = False
+        self._ours = os.lstat(self._path)
+        return True
+
+    def close(self) -> None:
+        """Take the name away, if it is ours."""
+        self._socket.close()
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.lstat(self._path), self._ours):  # not what somebody else has put there
+                os.unlink(self._path)
+
+
+# --- TCP --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TcpPlace:
+    """Where a process is to listen on TCP, and how it finds out that a peer is gone.
+
+    ``sockaddr`` is what ``bind`` takes. ``ports``: the lowest and the highest of those of which the first free one is
+    taken; None: the one of ``sockaddr``. ``keepalive``: seconds of silence until a peer is asked for a sign of life,
+    seconds between two questions, and after how many without an answer it counts as gone.
+    """
+
+    family: int
+    sockaddr: tuple[object, ...]
+    ports: tuple[int, int] | None = None
+    keepalive: tuple[int, int, int] = (60, 10, 6)
+
+    def elsewhere(self, ports: tuple[int, int] | None) -> TcpPlace:
+        """The same address, but one of ``ports``, or (None) a port that the system chooses."""
+        return TcpPlace(self.family, (self.sockaddr[0], 0, *self.sockaddr[2:]), ports, self.keepalive)
+
+    @property
+    def unacknowledged(self) -> int:
+        """Milliseconds after which a peer that does not acknowledge what it is sent counts as gone."""
+        time, interval, probes = self.keepalive
+        return (time + interval * probes) * 1000
+
+
+class TcpListener:
+    """A listening socket on a port.
+
+    Raises:
+        Unreachable: nobody can listen there, or no port of the range is free.
+    """
+
+    def __init__(self, place: TcpPlace) -> None:
+        self.place = place
+        self._socket = _first_free(place)
+        self._given = False
+
+    @property
+    def port(self) -> int:
+        """On which it listens."""
+        return int(self._socket.getsockname()[1])
+
+    def __str__(self) -> str:
+        return named(self._socket.getsockname(), self.port)
+
+    @property
+    def endpoint(self) -> str:
+        """As libzmq calls it: it has its own descriptor, so any address that it can read will do."""
+        return f"tcp://127.0.0.1:{self.port}"
+
+    def limit_queue(self, backlog: int) -> None:
+        """Let so many connections wait in the kernel."""
+        self._socket.listen(backlog)
+
+    def resume(self) -> int | None:
+        """See ``Listener``."""
+        with suppress(FileNotFoundError):  # there is no filter
+            self._socket.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
+        if self._given:
+            return None
+        self._given = True
+        return os.dup(self._socket.fileno())
+
+    def pause(self) -> bool:
+        """Let the kernel drop what comes from newcomers."""
+        program = array("B", DROP)
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("@HP", 1, program.buffer_info()[0]))
+        return True
+
+    def close(self) -> None:
+        """Let nobody new in; libzmq's copy of the descriptor keeps the port until its end."""
+        self.pause()
+        self._socket.close()
+
+
+def _first_free(place: TcpPlace) -> socket.socket:
+    low, high = place.ports or (place.sockaddr[1], place.sockaddr[1])
+    for port in range(int(str(low)), int(str(high)) + 1):
+        try:
+            return _listen_tcp(place, port)
+        except OSError as error:
+            if place.ports and error.errno == errno.EADDRINUSE:
+                continue
+            raise Unreachable(f"cannot listen at {named(place.sockaddr, port)}: {error.strerror or error}") from error
+    raise Unreachable(f"no port is free in {low}-{high}")
+
+
+def _listen_tcp(place: TcpPlace, port: int) -> socket.socket:
+    listener = socket.socket(place.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port that was closed lately is free
+        if place.family == socket.AF_INET6:
+            host = str(place.sockaddr[0])
+            both = host == "::" or host.startswith(MAPPED)  # IPv4 comes by it too
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not both)
+        listener.bind((place.sockaddr[0], port, *place.sockaddr[2:]))
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def named(sockaddr: tuple[object, ...], port: int) -> str:
+    """An address as people write it, ``192.0.2.7:28015`` or ``[fe80::1%eth0]:28015``."""
+    host = str(sockaddr[0])
+    if len(sockaddr) > 3 and sockaddr[3] and "%" not in host:
+        host += f"%{socket.if_indextoname(int(str(sockaddr[3])))}"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def peer_of(descriptor: int) -> str:
+    """FLoM's name of the other end of a TCP connection; "" if it is gone."""
+    try:
+        with socket.socket(fileno=os.dup(descriptor)) as copy:
+            host, port = copy.getpeername()[:2]
+    except (OSError, ValueError):
+        return ""
+    if host.startswith(MAPPED) and "." in host:
+        host = host.removeprefix(MAPPED)
+    return f"{host}/{port}"
