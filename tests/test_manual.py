@@ -13,6 +13,7 @@ from holdfast.cli import exits
 from holdfast.cli.config import show
 from holdfast.cli.discover import discover
 from holdfast.cli.dump import dump
+from holdfast.cli.keygen import keygen
 from holdfast.cli.mount import mount
 from holdfast.cli.run import run
 from holdfast.cli.serve import serve
@@ -51,6 +52,7 @@ def codes(page: str, heading: str) -> set[str]:
         ("`holdfast stop`", stop),
         ("`holdfast dump`", dump),
         ("`holdfast discover`", discover),
+        ("`holdfast keygen`", keygen),
         ("`holdfast config show`", show),
     ],
 )

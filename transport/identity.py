@@ -56,7 +56,7 @@ def hello(
         pid=os.getpid(),
         pid_started=_pid_started(),
         uid=uid,
-        user=_user(uid),
+        user=user(uid),
         command=_cut(" ".join(shown)),
         job=_cut(job(environ)),
         reason=reason,
@@ -90,7 +90,8 @@ def handed_down(environ: Mapping[str, str], session: bytes) -> str:
     return ":".join(one.hex() for one in (*inherited(environ), session))
 
 
-def _user(uid: int) -> str:
+def user(uid: int) -> str:
+    """The name of a user, "" if it has none."""
     import pwd
 
     try:

@@ -27,6 +27,7 @@ SECRET = ".key_secret"
 ADMINS = "admins"
 MAX_NAME = 64  # characters
 LARGEST = 65_536  # bytes of a key file
+OVERHEAD = 33  # bytes by which CURVE makes a frame longer, as limits of ZeroMQ count it (RFC 26, MESSAGE)
 KEY_SIZE = 40  # characters of a key in Z85 (RFC 32)
 Z85 = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#")
 NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._@-")

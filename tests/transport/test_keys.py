@@ -149,9 +149,7 @@ def test_a_directory_that_is_not_there_or_open_to_everybody_is_refused(pair: tup
         daemon_keys(pair[1], pair[0])
     (tmp_path / "admins").mkdir()
     os.chmod(tmp_path / "admins", 0o777)
-    with pytest.raises(
-        InvalidSetting, match=r"everybody could admit himself by a file in .*/admins; first: chmod o-w "
-    ):
+    with pytest.raises(InvalidSetting, match=r"everybody could admit himself by a file in .*/admins; first: chmod o-w"):
         daemon_keys(pair[1], str(tmp_path))
 
 

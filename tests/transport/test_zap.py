@@ -1,0 +1,117 @@
+"""The doorkeeper without a network: ZeroMQ's questions are asked by the test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import zmq
+from zmq.utils import z85
+
+from holdfast.transport import keys
+from holdfast.transport.errors import InvalidSetting
+from holdfast.transport.keys import DaemonKeys
+from holdfast.transport.zap import Doorkeeper
+
+SOON = 10_000  # ms
+
+
+@pytest.fixture
+def context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
+    with zmq.Context() as context:
+        yield context
+
+
+@pytest.fixture
+def admitted(tmp_path: Path) -> Path:
+    directory = tmp_path / "admitted"
+    directory.mkdir()
+    return directory
+
+
+@pytest.fixture
+def doorkeeper(context: zmq.Context[zmq.Socket[bytes]], admitted: Path, tmp_path: Path) -> Iterator[Doorkeeper]:
+    own = keys.read_pair(keys.create(str(tmp_path), "daemon")[1])
+    doorkeeper = Doorkeeper(context, DaemonKeys(own, str(admitted)))
+    yield doorkeeper
+    doorkeeper.stop()
+
+
+@pytest.fixture
+def zeromq(context: zmq.Context[zmq.Socket[bytes]], doorkeeper: Doorkeeper) -> Iterator[zmq.Socket[bytes]]:
+    """What asks: in a process, ZeroMQ itself."""
+    with context.socket(zmq.DEALER) as asking:
+        asking.connect("inproc://zeromq.zap.01")
+        yield asking
+
+
+def ask(zeromq: zmq.Socket[bytes], doorkeeper: Doorkeeper, key: bytes, mechanism: bytes = b"CURVE") -> list[bytes]:
+    """Status and user id for somebody who proved that he has ``key``."""
+    zeromq.send_multipart([b"", b"1.0", b"7", b"", b"192.0.2.7", b"", mechanism, key])
+    doorkeeper.answer_all()
+    assert zeromq.poll(SOON)
+    _, version, number, status, _, user, _ = zeromq.recv_multipart()
+    assert (version, number) == (b"1.0", b"7")
+    return [status, user]
+
+
+def test_who_is_admitted_gets_his_name(zeromq: zmq.Socket[bytes], doorkeeper: Doorkeeper, admitted: Path) -> None:
+    alice = z85.decode(keys.read_public(keys.create(str(admitted), "alice")[0]))
+    root = z85.decode(keys.read_public(keys.create(str(admitted / "admins"), "root")[0]))
+    assert ask(zeromq, doorkeeper, alice) == [b"200", b"alice"]
+    assert ask(zeromq, doorkeeper, root) == [b"200", b"admins/root"]
+
+
+def test_who_is_not_gets_none(zeromq: zmq.Socket[bytes], doorkeeper: Doorkeeper) -> None:
+    assert ask(zeromq, doorkeeper, bytes(32)) == [b"400", b""]
+
+
+def test_a_key_is_looked_for_each_time(zeromq: zmq.Socket[bytes], doorkeeper: Doorkeeper, admitted: Path) -> None:
+    path = keys.create(str(admitted), "alice")[0]
+    alice = z85.decode(keys.read_public(path))
+    assert ask(zeromq, doorkeeper, alice)[0] == b"200"
+    Path(path).unlink()
+    assert ask(zeromq, doorkeeper, alice)[0] == b"400"
+
+
+def test_several_questions_are_answered_at_once(
+    zeromq: zmq.Socket[bytes], doorkeeper: Doorkeeper, context: zmq.Context[zmq.Socket[bytes]]
+) -> None:
+    with context.socket(zmq.DEALER) as another:
+        another.connect("inproc://zeromq.zap.01")
+        for asking in (zeromq, another):
+            asking.send_multipart([b"", b"1.0", b"1", b"", b"", b"", b"CURVE", bytes(32)])
+        doorkeeper.answer_all()
+        assert zeromq.poll(SOON)
+        assert another.poll(SOON)
+
+
+def test_what_is_no_question_is_refused_and_does_no_harm(zeromq: zmq.Socket[bytes], doorkeeper: Doorkeeper) -> None:
+    zeromq.send_multipart([b"", b"1.0", b"1"])
+    doorkeeper.answer_all()
+    assert zeromq.recv_multipart()[3] == b"400"
+    assert ask(zeromq, doorkeeper, b"", b"CURVE") == [b"400", b""]
+
+
+def test_a_directory_that_cannot_be_used_is_told_at_the_start(
+    context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path
+) -> None:
+    own = keys.read_pair(keys.create(str(tmp_path), "daemon")[1])
+    with pytest.raises(InvalidSetting, match="is not there"):
+        Doorkeeper(context, DaemonKeys(own, str(tmp_path / "nowhere")))
+
+
+def test_a_router_that_is_guarded_lets_nobody_in_who_speaks_in_plain(
+    context: zmq.Context[zmq.Socket[bytes]], doorkeeper: Doorkeeper
+) -> None:
+    with context.socket(zmq.ROUTER) as router, context.socket(zmq.DEALER) as client:
+        client.linger = 0
+        doorkeeper.guard(router)
+        port = router.bind_to_random_port("tcp://127.0.0.1")
+        monitor = router.get_monitor_socket(zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL)
+        client.connect(f"tcp://127.0.0.1:{port}")
+        client.send(b"hi")
+        assert monitor.poll(SOON)
+        assert not router.poll(0)
+        router.disable_monitor()
