@@ -10,9 +10,11 @@ from dataclasses import fields
 
 import click
 
+from ..transport.endpoints import Tcp
 from ..transport.messages import Mode, Order
 from ..transport.settings import Loaded, load
 from . import words
+from .where import daemon_options
 
 
 @click.group()
@@ -23,9 +25,10 @@ def config() -> None:
 @config.command()
 @click.option("-c", "--config-file", metavar="FILE", help="Read this file too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def show(config_file: str | None, as_json: bool) -> None:
+@daemon_options
+def show(config_file: str | None, as_json: bool, **where: str | None) -> None:
     """Print every setting, its value, and where it came from. Durations are in seconds."""
-    loaded = load("holdfast", {}, os.environ, config=config_file)
+    loaded = load("holdfast", where, os.environ, config=config_file)
     words.show(_json(loaded) if as_json else _table(loaded))
 
 
@@ -48,9 +51,11 @@ def _values(loaded: Loaded) -> list[tuple[str, object]]:
 
 
 def _plain(value: object) -> object:
-    """A value as JSON can tell it; modes and orders as they are written in a file."""
+    """A value as JSON can tell it; modes, orders and addresses as they are written in a file."""
     if isinstance(value, Mode):
         return value.name
+    if isinstance(value, Tcp):
+        return str(value)
     return value.name.lower().replace("_", "-") if isinstance(value, Order) else value
 
 

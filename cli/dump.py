@@ -8,16 +8,16 @@ import click
 
 from ..transport.control import write_dump
 from ..transport.settings import load
+from .where import daemon_options
 from .words import show
 
 
 @click.command()
-@click.option("--socket", metavar="PATH", help="The daemon's socket.")
+@daemon_options
 @click.option("-c", "config", metavar="FILE", help="Another configuration file.")
-def dump(socket: str | None, config: str | None) -> None:
+def dump(config: str | None, **where: str | None) -> None:
     """Write everything that the daemon's processes know to a file, and print its path.
 
     For whoever looks for a fault; the same as SIGUSR1 to the daemon.
     """
-    given = {} if socket is None else {"socket": socket}
-    show(write_dump(load("holdfast", given, os.environ, config).settings, os.environ))
+    show(write_dump(load("holdfast", where, os.environ, config).settings, os.environ))

@@ -38,7 +38,7 @@ from .run import Manner, hold, lock_from_settings
 MACHINE_IDS = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 NOT_OFFERED = 1  # what FLoM's debug features end with when they fail
 UNTOUCHABLE = (signal.SIGKILL, signal.SIGSTOP)
-NO_DAEMON, NONE_MAY_START, CONNECTION_LOST = -2, -105, -130  # FLoM's numbers
+NO_DAEMON, NONE_MAY_START, UNKNOWN_HOST, CONNECTION_LOST = -2, -105, -110, -130  # FLoM's numbers
 
 Trace = Callable[[str], None]
 
@@ -181,12 +181,18 @@ def _lock_and_run(settings: Settings, command: Sequence[str], trace: Trace) -> i
     except HoldfastError as error:
         if heard:
             raise Told(err=(refused(error, settings.timeout),), code=exit_code(error)) from error
-        started = settings.lifespan != 0 and settings.autostart
-        line = failed("client_connect", NO_DAEMON if started else NONE_MAY_START, error)
+        line = failed("client_connect", _number(error, settings), error)
         raise Told(err=(line,), code=exit_code(error)) from error
     _regret(settings, "Warning: couldn't restore default behavior for {}:SIG{}")
     trace(f"the command has ended, exit code {code}")
     return code
+
+
+def _number(error: HoldfastError, settings: Settings) -> int:
+    """FLoM's number for why there is no daemon."""
+    if isinstance(error, InvalidSetting):
+        return UNKNOWN_HOST
+    return NO_DAEMON if settings.lifespan != 0 and settings.autostart else NONE_MAY_START
 
 
 def _manner(settings: Settings, trace: Trace) -> Manner:

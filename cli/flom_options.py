@@ -17,11 +17,11 @@ from typing import TypeVar
 import click
 
 from ..transport import names
+from ..transport.addresses import address
 from ..transport.errors import InvalidName, InvalidSetting, UsageError
 from ..transport.messages import Mode
 from ..transport.names import Kind
 from ..transport.settings import Loaded, Settings, load
-from ..transport.target import target
 from .flom_texts import (
     LOCAL_OR_NETWORK,
     MODE_IGNORED,
@@ -100,9 +100,9 @@ OPTIONS = (  # the name without dashes is the setting's, or a parameter of the c
     _text("-l", "--lock-mode", "mode", metavar="MODE", help="NL, CR, CW, PR, PW or EX (default)."),
     _text("-s", "--socket-name", "socket", metavar="PATH", help="The daemon's socket."),
     _int("-d", "--daemon-lifespan", "lifespan", help="Milliseconds; 0: start no daemon; -1: it never ends."),
-    _text("-a", "--unicast-address", "unicast_address", metavar="HOST", help="The daemon's address (not built yet)."),
+    _text("-a", "--unicast-address", "unicast_address", metavar="HOST", help="The daemon's address."),
     _int("-p", "--unicast-port", "unicast_port", help="The port at that address."),
-    _text("-A", "--multicast-address", "multicast_address", metavar="IP", help="Find the daemon (not built yet)."),
+    _text("-A", "--multicast-address", "multicast_address", metavar="IP", help="Find the daemon by this group."),
     _int("-P", "--multicast-port", "multicast_port", help="The port of that group."),
     _text("-m", "--mount-point-vfs", "mount_point", metavar="DIR", help="Where a daemon started here shows the locks."),
     _text("-n", "--network-interface", "network_interface", metavar="NAME", help="The interface for IPv6."),
@@ -238,7 +238,7 @@ def _check_name(loaded: Loaded) -> None:
 
 def _check_socket(settings: Settings) -> None:
     try:
-        target(settings)
+        address(settings.run_dir, settings.socket, os.geteuid())
     except InvalidSetting as error:
         if settings.socket is None:
             raise
@@ -302,8 +302,6 @@ def consistent(settings: Settings) -> Settings:
             "TLS (--tls-certificate and the like) is not offered; its place will be taken by ZeroMQ's CURVE, "
             "with keys made by holdfast keygen, which is not built yet"
         )
-    if networked:
-        raise UsageError("locks over the network (-a, -A) are not built yet; leave them out to lock on this machine")
     return _corrected(settings)
 
 

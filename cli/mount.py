@@ -18,6 +18,7 @@ from ..transport.errors import Unreachable
 from ..transport.phrases import quoted
 from ..transport.settings import Settings, load
 from ..transport.target import Target, target
+from .where import daemon_options
 
 MODULE = "holdfast.vfs.files_process"
 
@@ -25,15 +26,14 @@ MODULE = "holdfast.vfs.files_process"
 @click.command()
 @click.argument("directory", metavar="DIR")
 @click.option("-f", "--foreground", is_flag=True, help="Do not return before the files are gone.")
-@click.option("--socket", metavar="PATH", help="The daemon's socket.")
+@daemon_options
 @click.option("-c", "config", metavar="FILE", help="Another configuration file.")
-def mount(directory: str, foreground: bool, socket: str | None, config: str | None) -> None:
+def mount(directory: str, foreground: bool, config: str | None, **where: str | None) -> None:
     """Show who holds what as files in DIR, an empty directory of yours.
 
     They are gone when the daemon ends, or by: holdfast umount DIR
     """
-    given = {} if socket is None else {"socket": socket}
-    settings = load("holdfast", given, os.environ, config).settings
+    settings = load("holdfast", where, os.environ, config).settings
     path = mountpoint.place(directory)
     mountpoint.check(path)
     if foreground:

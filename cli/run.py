@@ -27,6 +27,7 @@ from ..transport.wire import Message
 from .begin import ASKS_WHY
 from .child import Child, NotRunnable, Signals, die_by, environment, inherited, start
 from .exits import COMMAND_MISSING, FAILED
+from .where import daemon_options
 
 ENDS_THE_WAIT = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 LONG = 2.0  # seconds until a wait is explained with -v
@@ -158,7 +159,7 @@ def _unlock(lock: Lock, manner: Manner, *, rolled_back: bool) -> bool:
 @click.option("--no-nest", is_flag=True, help="Do not share what a command around this one holds.")
 @click.option("--replace", default="{}", metavar="STR", help="The argument that stands for the element (default {}).")
 @click.option("--on-lost", metavar="run|kill", help="What becomes of the command when the lock is lost (default run).")
-@click.option("--socket", metavar="PATH", help="The daemon's socket.")
+@daemon_options
 @click.option("--lifespan", metavar="DURATION", help="How long a daemon started here outlives its clients; 0: none.")
 @click.option("-c", "config", metavar="FILE", help="Another configuration file.")
 @click.option("-v", "verbose", is_flag=True, help="Tell what happens.")

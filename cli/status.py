@@ -31,6 +31,7 @@ from ..transport.stderr import say
 from ..transport.values import duration
 from .stopped import is_stopped
 from .table import BOLD, GREEN, RED, YELLOW, Cell, Column, table
+from .where import daemon_options
 from .words import show
 
 TICK = 1.0  # seconds after which ages on a screen are told anew
@@ -61,10 +62,10 @@ NOBODY = ("", "", "", "", "", "")  # from USER to REASON
 @click.option("--json", "as_document", is_flag=True, help="One JSON document; with --watch one a line.")
 @click.option("--watch", is_flag=True, help="Go on: show it anew whenever something has changed.")
 @click.option("--interval", metavar="DURATION", help="With --watch: the least time between two (default 200ms).")
-@click.option("--socket", metavar="PATH", help="The daemon's socket.")
+@daemon_options
 @click.option("-c", "config", metavar="FILE", help="Another configuration file.")
 def status(
-    pattern: str, as_document: bool, watch: bool, interval: str | None, socket: str | None, config: str | None
+    pattern: str, as_document: bool, watch: bool, interval: str | None, config: str | None, **where: str | None
 ) -> None:
     """Show who holds what, and who waits for it.
 
@@ -73,8 +74,7 @@ def status(
     if interval is not None and not watch:
         raise UsageError("--interval says how often to look, which needs --watch")
     rest = INTERVAL if interval is None else duration(interval)
-    given = {} if socket is None else {"socket": socket}
-    settings = load("holdfast", given, os.environ, config).settings
+    settings = load("holdfast", where, os.environ, config).settings
     with closing(Follower(settings, os.environ)) as follower:
         follower.update(None)
         if not watch:

@@ -22,6 +22,7 @@ from ..transport.report import Json, as_json, document
 from ..transport.settings import load
 from .reasons import Link, Need, everybody, links, need, related
 from .stopped import is_stopped
+from .where import daemon_options
 from .words import show
 
 NAMED = 3  # of several people, those who are named on one line
@@ -30,9 +31,9 @@ NAMED = 3  # of several people, those who are named on one line
 @click.command()
 @click.argument("what", metavar="NAME|PID")
 @click.option("--json", "as_document", is_flag=True, help="Print JSON.")
-@click.option("--socket", metavar="PATH", help="The daemon's socket.")
+@daemon_options
 @click.option("-c", "config", metavar="FILE", help="Another configuration file.")
-def why(what: str, as_document: bool, socket: str | None, config: str | None) -> None:
+def why(what: str, as_document: bool, config: str | None, **where: str | None) -> None:
     """Tell who holds NAME, who waits for it, and what would free it.
 
     For a PID: what that process holds, and for whom it waits.
@@ -40,8 +41,7 @@ def why(what: str, as_document: bool, socket: str | None, config: str | None) ->
     pid = int(what) if what.isascii() and what.isdigit() else 0
     if not pid:
         names.parse(what)
-    given = {} if socket is None else {"socket": socket}
-    settings = load("holdfast", given, os.environ, config).settings
+    settings = load("holdfast", where, os.environ, config).settings
     scene = snapshot(settings, os.environ)
     now, wall = monotonic(), time()
     case = _of_process(scene, pid) if pid else _of_name(scene, what)

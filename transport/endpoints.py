@@ -34,11 +34,11 @@ class Tcp:
     interface: str = ""
 
     def __str__(self) -> str:
-        return SCHEME + self.where
+        return self.where if is_multicast(self.host) else SCHEME + self.where
 
     @property
     def where(self) -> str:
-        """The same without ``tcp://``."""
+        """The same without ``tcp://``, which a group never has."""
         host = f"{self.host}%{self.interface}" if self.interface else self.host
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 

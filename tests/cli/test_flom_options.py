@@ -226,17 +226,27 @@ def test_a_negative_quantity_is_ignored_with_a_warning(flom: Run) -> None:
     assert err.startswith("Resource quantity ignored because negative values (-3) are meaningless\n")
 
 
+def test_a_port_that_is_none_is_refused_with_a_sentence(flom: Run) -> None:
+    err = refused(flom("-p", "65536", "true"))
+    assert err.startswith("flom: ")
+    assert "'65536' is not a port" in err
+
+
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "number", "told"),
     [
-        (["-a", "localhost"], "not built yet"),
-        (["-A", "239.255.0.1"], "not built yet"),
-        (["-p", "65536"], "'65536' is not a port"),
+        (["-A", "192.0.2.1"], -110, "not a multicast group"),
+        (["-a", "no-such-host.invalid"], -110, "cannot be found"),
+        (["-a", "fe80::1"], -110, "name the interface"),
+        (["-a", "127.0.0.1", "-p", "1", "-d", "0"], -105, "none may be started"),
     ],
 )
-def test_what_cannot_be_had_is_refused_with_a_sentence(flom: Run, words: list[str], told: str) -> None:
+def test_a_daemon_that_cannot_be_there_is_told_by_flom_s_number(
+    flom: Run, monkeypatch: pytest.MonkeyPatch, words: list[str], number: int, told: str
+) -> None:
+    monkeypatch.setenv("HOLDFAST_RUN_DIR", "/tmp/nothing-is-here")  # not tmp_path: a socket's path has 107 bytes
     err = refused(flom(*words, "true"))
-    assert err.startswith("flom: ")
+    assert err.startswith(f"flom_client_connect: ret_cod={number} (")
     assert told in err
 
 

@@ -51,5 +51,5 @@ def test_flom_s_daemon_answers_its_group_and_is_open_to_everybody() -> None:
     )
     words = launch.daemon_command(target(settings), settings, 9)[4:]
     assert words[-5:] == [
-        *("tcp=tcp://h:28015", "group=tcp://239.255.0.1:7", "ttl=3", "keepalive=60,10,6", "insecure=yes"),
+        *("tcp=tcp://h:28015", "group=239.255.0.1:7", "ttl=3", "keepalive=60,10,6", "insecure=yes"),
     ]
