@@ -44,6 +44,7 @@ ENDING = 6.0  # seconds; the incubator gives its children 5 to end
 AGAIN = 0.05  # seconds until the right is tried again
 QUESTIONS = 4096  # how often it can be asked who has the right; nobody accepts these connections
 LEAST = 128  # open files without which a daemon could not serve anybody
+WILDCARDS = ("0.0.0.0", "::")  # all addresses of this host: IPv4, IPv6
 LOG_LIMIT = 1 << 20  # bytes; a longer log is set aside (one old one is kept) when a daemon starts
 
 
@@ -174,7 +175,24 @@ def staff_of(plan: Plan, tcp: TcpPlace | None = None) -> list[ChildSpec]:
     """
     registry = ChildSpec(REGISTRY, registry_main, (plan.socket, plan.directory, plan.verbose, tcp))
     metrics = [] if plan.metrics is None else [_metrics(plan, plan.metrics)]
-    return [registry, *metrics, *([_files(plan)] if plan.mount else [])]
+    discovery = [_discovery(plan)] if plan.group else []
+    return [registry, *discovery, *metrics, *([_files(plan)] if plan.mount else [])]
+
+
+def _discovery(plan: Plan) -> ChildSpec:
+    """Who answers those that look for the daemon of a group. What is asked before it is ready waits in the socket."""
+    from ..actors.answerer import Being
+    from ..actors.answerer_process import DISCOVERY
+    from ..actors.answerer_process import main as discovery_main
+    from ..transport.endpoints import parse
+    from ..transport.multicast import Membership, listen
+
+    group, tcp = parse(plan.group), parse(plan.tcp)
+    listening = listen(group)
+    Membership(listening, group).renew()
+    address = "" if tcp.host in WILDCARDS else tcp.host
+    being = Being(os.urandom(16), time.monotonic(), tcp.port, address)
+    return ChildSpec(DISCOVERY, discovery_main, (Inherited(listening.detach()), group, being, plan.verbose))
 
 
 def _metrics(plan: Plan, metrics: MetricsPlan) -> ChildSpec:
@@ -207,13 +225,21 @@ def _settings(plan: Plan) -> Settings:
 
 
 def _listen(plan: Plan) -> TcpListener | None:
-    """Listen on TCP, if that is planned."""
-    if not plan.tcp:
+    """Listen on TCP, if that is planned; where only a group says so, at all addresses of its family."""
+    if not plan.tcp and not plan.group:
         return None
-    from ..transport.endpoints import parse, resolve
+    from ..transport.endpoints import Tcp, parse, resolve
 
-    family, sockaddr = resolve(parse(plan.tcp))[0]
+    tcp = parse(plan.tcp) if plan.tcp else Tcp(WILDCARDS[":" in parse(plan.group).host], 0)
+    family, sockaddr = resolve(tcp)[0]
     return TcpListener(TcpPlace(family, sockaddr, keepalive=plan.keepalive))
+
+
+def _preload(plan: Plan) -> list[str]:
+    """What the fork server imports; the last of them freezes what was imported."""
+    files = ["holdfast.vfs.files_process"] if plan.mount else []
+    discovery = ["holdfast.actors.answerer_process"] if plan.group else []
+    return [*files, *discovery, "holdfast.actors.preload"]
 
 
 def serve(plan: Plan, *, ready: Callable[[str], None]) -> int:
@@ -242,8 +268,7 @@ def serve(plan: Plan, *, ready: Callable[[str], None]) -> int:
     held = tuple(map(Inherited, rights))
     locker = ChildSpec(LOCKER, locker_main, (held, plan.directory, plan.verbose, beside))
     staff = staff_of(replace(plan, tcp=endpoint), beside)
-    files = ["holdfast.vfs.files_process"] if plan.mount else []  # first: the other one freezes what was imported
-    children = Children([locker, *staff], preload=[*files, "holdfast.actors.preload"])
+    children = Children([locker, *staff], preload=_preload(plan))
     incubator = Incubator(
         lambda: time.time_ns() // 1000,
         lifespan=plan.lifespan,
@@ -254,7 +279,7 @@ def serve(plan: Plan, *, ready: Callable[[str], None]) -> int:
         roles=[spec.role for spec in staff],
         files=DumpFiles(plan.directory, time.time),
         insecure=plan.insecure,
-        locker_ports=plan.locker_ports if plan.tcp else None,
+        locker_ports=plan.locker_ports if endpoint else None,
     )
     router = Router(plan.socket, limit=limit, tcp=listener)
     process = Process(incubator, router, children=children, signals=_listen_to_signals())

@@ -128,6 +128,7 @@ def test_a_thorough_search_waits_all_its_time() -> None:
         ("fe80::1%eth0", "fe80::2", Tcp("fe80::2", 4711, "eth0")),
         ("fe80::1%eth0", "2001:db8::2", Tcp("2001:db8::2", 4711)),
         ("fe80::1%eth0", "fedora", Tcp("fedora", 4711)),
+        ("2001:db8::1", "fe80::2", Tcp("fe80::2", 4711)),
     ],
 )
 def test_the_daemon_is_where_it_says_else_where_its_answer_came_from(source: str, told: str, where: Tcp) -> None:
@@ -135,6 +136,7 @@ def test_the_daemon_is_where_it_says_else_where_its_answer_came_from(source: str
     found = one.hear(here(one.ask(10.0), address=told), source, 10.1)
     assert found is not None
     assert found.tcp == where
+    assert found.address == (f"{where.host}%{where.interface}" if where.interface else where.host)
 
 
 def test_a_split_brain_is_told_with_all_addresses() -> None:
@@ -243,6 +245,13 @@ def test_where_nobody_answers_all_attempts_are_made_and_nobody_is_found() -> Non
     group = group_of(1, free_port())
     with daemon(group, lambda question: [b"nonsense", here(encode(Seek(b"x" * 16, "")))]) as heard:
         assert seek(group, attempts=3, timeout=0.05, ttl=1) == []
+    assert len(heard) == 3
+
+
+def test_a_thorough_search_asks_all_its_questions() -> None:
+    group = group_of(1, free_port())
+    with daemon(group, lambda question: [here(question)]) as heard:
+        seek(group, attempts=3, timeout=0.05, ttl=1, thorough=True)
     assert len(heard) == 3
 
 
