@@ -24,10 +24,11 @@ import stat
 import struct
 from array import array
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from .errors import Unreachable
+from .keys import DaemonKeys
 
 BACKLOG = 4096  # connections that wait in the kernel while we do not accept
 LOCAL = "localhost/"  # FLoM's name of a connection that comes by a UNIX socket
@@ -192,10 +193,11 @@ class TcpPlace:
     sockaddr: tuple[object, ...]
     ports: tuple[int, int] | None = None
     keepalive: tuple[int, int, int] = (60, 10, 6)
+    keys: DaemonKeys | None = None  # without them everybody is let in
 
     def elsewhere(self, ports: tuple[int, int] | None) -> TcpPlace:
         """The same address, but one of ``ports``, or (None) a port that the system chooses."""
-        return TcpPlace(self.family, (self.sockaddr[0], 0, *self.sockaddr[2:]), ports, self.keepalive)
+        return replace(self, sockaddr=(self.sockaddr[0], 0, *self.sockaddr[2:]), ports=ports)
 
     @property
     def unacknowledged(self) -> int:
@@ -300,3 +302,26 @@ def peer_of(descriptor: int) -> str:
     if host.startswith(MAPPED) and "." in host:
         host = host.removeprefix(MAPPED)
     return f"{host}/{port}"
+
+
+# --- descriptors ------------------------------------------------------------------------------------------------------
+
+
+def open_descriptors() -> float:
+    """How many are open; infinite if there is none left to look."""
+    try:
+        return len(os.listdir("/proc/self/fd"))
+    except OSError:
+        return float("inf")
+
+
+def shut(descriptor: int) -> None:
+    """End a connection in both directions; one that ended already stays as it is."""
+    connection = socket.socket(fileno=descriptor)
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError as error:
+        if error.errno != errno.ENOTCONN:
+            raise
+    finally:
+        connection.detach()

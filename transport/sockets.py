@@ -19,6 +19,7 @@ Options, and why:
 * USE_FD: the listening socket is ours
 * TCP_KEEPALIVE and its like, TCP_MAXRT: a peer whose machine vanished is gone after a bounded time, whether we said
   something to it (which it does not acknowledge) or not
+* CURVE, if there are keys, on TCP alone (``zap.py``): a UNIX socket is our own user's
 * the monitor's RCVHWM 0: 2,000 unread events would block the I/O thread
 
 Descriptors: libzmq aborts the process when accept meets EMFILE at a UNIX socket, and spins at a port; so the router
@@ -27,19 +28,21 @@ stops accepting while there is still room. Those who connect meanwhile wait in t
 
 from __future__ import annotations
 
-import errno
 import os
 import resource
-import socket
 import time
 from collections import Counter
 from collections.abc import Container
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
-from .listeners import BACKLOG, Listener, Origin, TcpListener, UnixListener, peer_of
+from .keys import DaemonKeys, split_name
+from .listeners import BACKLOG, Listener, Origin, TcpListener, UnixListener, open_descriptors, peer_of, shut
+
+if TYPE_CHECKING:
+    from .zap import Doorkeeper
 
 FRAME_LIMIT = 65536  # bytes
 HANDSHAKE = 5000  # ms
@@ -56,13 +59,7 @@ FAILURES = {
     zmq.Event.HANDSHAKE_FAILED_PROTOCOL: "does not speak the protocol",
     zmq.Event.HANDSHAKE_FAILED_AUTH: "is not admitted",
 }
-_WATCHED = (
-    zmq.Event.ACCEPTED
-    | zmq.Event.DISCONNECTED
-    | zmq.Event.HANDSHAKE_FAILED_NO_DETAIL
-    | zmq.Event.HANDSHAKE_FAILED_PROTOCOL
-    | zmq.Event.HANDSHAKE_FAILED_AUTH
-)
+_WATCHED = zmq.Event.ACCEPTED | zmq.Event.DISCONNECTED | sum(FAILURES)  # each is one bit
 
 
 class Arrival(NamedTuple):
@@ -162,7 +159,7 @@ class _Mailbox:
         descriptor = int(message.get(zmq.SRCFD))
         credentials, origin = None, Origin()
         if self.by_tcp:
-            origin = Origin(peer_of(descriptor), trusted=False)
+            origin = Origin(peer_of(descriptor), False, *split_name(_key(message)))
         else:
             credentials = _credentials(message)
         frame_or_none = None if self._drop_rest() else message.bytes
@@ -220,11 +217,22 @@ class Router:
         self._context = zmq.Context(1)
         self._mailboxes = [_Mailbox(self._context, listener) for listener in listeners]
         self._unix, self._tcp = self._mailboxes[0], self._mailboxes[-1]
+        self._doorkeeper = self._guard(tcp.place.keys) if tcp is not None and tcp.place.keys is not None else None
         self._poller = zmq.Poller()
         for mailbox in self._mailboxes:
             self._poller.register(mailbox.socket, zmq.POLLIN)
             self._poller.register(mailbox.monitor, zmq.POLLIN)
+        if self._doorkeeper is not None:
+            self._poller.register(self._doorkeeper.zap_socket, zmq.POLLIN)
         self.listen()
+
+    def _guard(self, keys: DaemonKeys) -> Doorkeeper:
+        """Let only the admitted in on TCP."""
+        from .zap import Doorkeeper  # 9 ms that a daemon without keys does not pay
+
+        doorkeeper = Doorkeeper(self._context, keys)
+        doorkeeper.guard(self._tcp.socket)
+        return doorkeeper
 
     def register(self, descriptor: int) -> None:
         """Let ``wait`` look at ``descriptor`` too."""
@@ -243,6 +251,8 @@ class Router:
         if not self._closed and not self.listening:
             timeout = self._look_again(timeout)
         ready = dict(self._poller.poll(timeout))
+        if self._doorkeeper is not None and ready.pop(self._doorkeeper.zap_socket, 0):
+            self._doorkeeper.answer_all()
         changes = messages = False
         for mailbox in self._mailboxes:
             changes |= ready.pop(mailbox.monitor, 0) != 0
@@ -255,7 +265,7 @@ class Router:
         now = time.monotonic()
         if now >= self._look_at:
             self._look_at = now + LOOK_AGAIN
-            if _descriptors() <= self._limit - 2 * self._room:
+            if open_descriptors() <= self._limit - 2 * self._room:
                 self.listen()
                 return 0  # so that the caller hears of it now
         patience = int(LOOK_AGAIN * 1000)
@@ -354,7 +364,7 @@ class Router:
         try:
             changes = self.changes()
             if descriptor in alive and all(change.fd != descriptor for change in changes):
-                _shut(copy)
+                shut(copy)
         finally:
             os.close(copy)
         return changes
@@ -364,27 +374,17 @@ class Router:
         self.stop_listening()
         for mailbox in self._mailboxes:
             mailbox.close()
+        if self._doorkeeper is not None:
+            self._doorkeeper.stop()
         self._context.term()
 
 
-def _descriptors() -> float:
-    """How many are open; infinite if there is none left to look."""
+def _key(message: zmq.Frame) -> str:
+    """The name of the key that the doorkeeper admitted, "" without one."""
     try:
-        return len(os.listdir("/proc/self/fd"))
-    except OSError:
-        return float("inf")
-
-
-def _shut(descriptor: int) -> None:
-    """End a connection in both directions; one that ended already stays as it is."""
-    connection = socket.socket(fileno=descriptor)
-    try:
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError as error:
-        if error.errno != errno.ENOTCONN:
-            raise
-    finally:
-        connection.detach()
+        return str(message.get("User-Id"))
+    except zmq.ZMQError:
+        return ""
 
 
 def _credentials(message: zmq.Frame) -> tuple[int, int] | None:

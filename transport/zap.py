@@ -75,11 +75,3 @@ class Doorkeeper(Authenticator):
     def curve_user_id(self, client_public_key: bytes) -> str:
         """The name that goes with the connection from now on; asked for right after ``callback`` said yes."""
         return self._who
-
-
-def user_of(message: zmq.Frame) -> str:
-    """The name of the key by which a message came, as ``keys.split_name`` reads it; "" if by none."""
-    try:
-        return str(message.get("User-Id"))
-    except zmq.ZMQError:
-        return ""

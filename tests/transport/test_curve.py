@@ -18,7 +18,7 @@ import zmq
 from holdfast.transport import curve, keys
 from holdfast.transport.errors import RemoteProtocolError, Unreachable
 from holdfast.transport.keys import ClientKeys, DaemonKeys
-from holdfast.transport.zap import Doorkeeper, user_of
+from holdfast.transport.zap import Doorkeeper
 from holdfast.transport.zmtp import Closed
 
 LIMIT = 30.0  # seconds; nothing here should ever take so long
@@ -123,7 +123,7 @@ def test_a_message_carries_the_name_of_the_key(daemon: Daemon, enter: Callable[[
     wire = enter()
     wire.send(b"hi")
     daemon.router.recv()
-    assert user_of(daemon.router.recv(copy=False)) == "alice"
+    assert daemon.router.recv(copy=False).get("User-Id") == "alice"
     wire.close()
 
 

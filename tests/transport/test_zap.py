@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,12 @@ from zmq.utils import z85
 from holdfast.transport import keys
 from holdfast.transport.errors import InvalidSetting
 from holdfast.transport.keys import DaemonKeys
+from holdfast.transport.listeners import Origin, TcpListener, TcpPlace
+from holdfast.transport.sockets import Arrival, Router
+from holdfast.transport.wire import MAX_FRAME
 from holdfast.transport.zap import Doorkeeper
+from holdfast.transport.zmtp import Wire
+from support import wait_until
 
 SOON = 10_000  # ms
 
@@ -115,3 +123,46 @@ def test_a_router_that_is_guarded_lets_nobody_in_who_speaks_in_plain(
         assert monitor.poll(SOON)
         assert not router.poll(0)
         router.disable_monitor()
+
+
+# --- an actor's mailbox -----------------------------------------------------------------------------------------------
+
+
+def next_arrival(router: Router) -> Arrival:
+    found: list[Arrival] = []
+
+    def look() -> bool:
+        router.wait(10)
+        received = router.receive(())
+        found.extend([received[1]] if received is not None and isinstance(received[1], Arrival) else [])
+        return bool(found)
+
+    wait_until(look, "a message")
+    return found[0]
+
+
+def test_a_router_with_keys_answers_while_it_waits_and_tells_whose_key_it_was(admitted: Path, tmp_path: Path) -> None:
+    daemon = keys.read_pair(keys.create(str(tmp_path), "daemon")[1])
+    mine = keys.read_pair(keys.create(str(tmp_path), "root")[1])
+    (admitted / "admins").mkdir()
+    (admitted / "admins" / "root.key").write_bytes((tmp_path / "root.key").read_bytes())
+    place = TcpPlace(socket.AF_INET, ("127.0.0.1", 0), keys=DaemonKeys(daemon, str(admitted)))
+    listener = TcpListener(place.elsewhere(None))
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory, zmq.Context() as context:
+        router = Router(f"{directory}/s", limit=1000, tcp=listener)
+        with context.socket(zmq.DEALER) as client:
+            client.curve_serverkey, client.curve_publickey, client.curve_secretkey = (
+                daemon.public,
+                mine.public,
+                mine.secret,
+            )
+            client.connect(f"tcp://127.0.0.1:{listener.port}")
+            client.send(b"x" * MAX_FRAME)
+            arrival = next_arrival(router)
+            assert arrival.frame == b"x" * MAX_FRAME
+            assert (arrival.origin.key, arrival.origin.admin, arrival.origin.trusted) == ("root", True, False)
+        with closing(Wire(f"{directory}/s")) as plain:
+            plain.send(b"hi")
+            arrival = next_arrival(router)
+            assert arrival.origin == Origin()
+        router.close()
