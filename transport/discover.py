@@ -6,7 +6,8 @@ else holds it, we keep trying to connect: 200 commands at once cost one start. W
 socket is never touched.
 
 A daemon on the network is looked for at all addresses of its endpoint, or by its group. It is started only here, so
-only if an address of the endpoint is this host's; after that it is looked for once more, as by everybody else.
+only if an address of the endpoint is this host's; after that it is looked for once more, as by everybody else. FLoM's
+is open to everybody in the network, ours is not started so: there keys are needed, or a person's word.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .endpoints import Tcp
+    from .keys import ClientKeys
     from .peers import Peer
     from .settings import Settings
 
@@ -56,7 +58,12 @@ def connect(settings: Settings, environ: Mapping[str, str], patience: float = in
         return wire
     if settings.lifespan == 0 or not settings.autostart:
         raise Unreachable(f"{none_runs(meant)}, and none may be started here; start one with: {_by_hand(meant)}")
-    _check_ours(meant)
+    if settings.curve_server is not None and (meant.tcp or meant.group):
+        raise Unreachable(
+            f"{none_runs(meant)}, and only who has its keys can start it: "
+            f"{_by_hand(meant)} --curve-key FILE --curve-clients DIR"
+        )
+    _check_ours(meant, flom=settings.comm == "flom")
     addresses.prepare(meant.place)
     return _start_or_wait(meant, settings, environ, min(START, patience))
 
@@ -77,6 +84,10 @@ def find(settings: Settings, patience: float = inf) -> Wire | None:
 
 def enter(place: str | Peer, patience: float = inf, directory: str = "") -> Wire:
     """A connection to a process of a daemon; the arguments and errors are those of ``Wire``."""
+    if not isinstance(place, str) and place.keys is not None:
+        from . import curve  # libzmq: 25 ms that only those pay who have keys
+
+        return curve.Wire(place, patience)
     return Wire(place, patience, directory)
 
 
@@ -140,11 +151,12 @@ def _find_there(tcp: Tcp, settings: Settings, patience: float) -> Wire | None:
     from .peers import Keepalive, Peer
 
     keepalive = Keepalive(settings.tcp_keepalive_time, settings.tcp_keepalive_intvl, settings.tcp_keepalive_probes)
+    keys = _keys(settings)
     until = monotonic() + patience
     refused, failed = False, None
     for family, sockaddr in resolve(tcp):
         try:
-            return enter(Peer(family, sockaddr, keepalive), until - monotonic())
+            return enter(Peer(family, sockaddr, keepalive, keys), until - monotonic())
         except ConnectionRefusedError:
             refused = True
         except Closed:
@@ -157,6 +169,14 @@ def _find_there(tcp: Tcp, settings: Settings, patience: float) -> Wire | None:
     if isinstance(failed, Unreachable):
         raise failed
     raise Unreachable(f"cannot connect to {tcp}: {failed.strerror}") from failed
+
+
+def _keys(settings: Settings) -> ClientKeys | None:
+    if settings.curve_key is None and settings.curve_server is None:
+        return None
+    from .keys import client_keys
+
+    return client_keys(settings.curve_key, settings.curve_server)
 
 
 def _find_in_group(group: Tcp, settings: Settings, patience: float) -> Wire | None:
@@ -182,16 +202,22 @@ def _find_in_group(group: Tcp, settings: Settings, patience: float) -> Wire | No
 # --- a new one --------------------------------------------------------------------------------------------------------
 
 
-def _check_ours(meant: Target) -> None:
-    """Make sure that a daemon that we start could be where it is looked for."""
-    if meant.tcp is None:
+def _check_ours(meant: Target, *, flom: bool) -> None:
+    """Make sure that a daemon that we start could be where it is looked for, and would not be open to everybody."""
+    if meant.tcp is None and meant.group is None:
         return
-    from .endpoints import is_ours, resolve
+    from .endpoints import is_loopback, is_ours, resolve
 
-    if not any(is_ours(family, sockaddr) for family, sockaddr in resolve(meant.tcp)):
+    ours = [to for family, to in resolve(meant.tcp) if is_ours(family, to)] if meant.tcp is not None else []
+    if meant.tcp is not None and not ours:
         raise Unreachable(
             f"{none_runs(meant)}, and that is no address of this host, where one could be started; "
             f"start one there with: {_by_hand(meant)}"
+        )
+    if not flom and not (ours and all(map(is_loopback, ours))):
+        raise Unreachable(
+            f"{none_runs(meant)}, and one that is open to the network is not started unasked; "
+            f"start one with keys, or --insecure: {_by_hand(meant)}"
         )
 
 
