@@ -44,6 +44,7 @@ from ..transport.wire import Message, decode, encode
 from .door import Door, Session, complaint
 from .feeds import Feeds, ForFeeds
 from .log import event
+from .noise import Noise
 
 if TYPE_CHECKING:
     from .children import Children
@@ -182,6 +183,7 @@ class Process:
         self._feeds = feeds
         self._signals = signals
         self._door = Door(lambda: os.urandom(16), pid=os.getpid())
+        self._noise = Noise(self._door.counts, router.failures)
         self._orphaned = False
         self._finish: Finish | None = None
         self._log = logging.getLogger("holdfast")
@@ -229,10 +231,11 @@ class Process:
         if self._pipe is not None and self._pipe.wants_to_send:
             self._pipe.flush()
         self._tell_listening()
+        self._noise.tell(now)
 
     def _patience(self) -> int | None:
         """Milliseconds until somebody wants to be woken; rounded up, so that it is not too early then."""
-        sleepers = (self._actor, self._door, self._children, self._feeds)
+        sleepers = (self._actor, self._door, self._children, self._feeds, self._noise)
         wakes = [at for sleeper in sleepers if sleeper is not None and (at := sleeper.wakes_at()) is not None]
         if self._pipe is not None and self._pipe.wants_to_send:
             wakes.append(time.monotonic() + RETRY)

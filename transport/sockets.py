@@ -7,6 +7,7 @@ somebody unknown which connection, and where from, it came by; ``actors/door.py`
 Two sockets must not be mistaken for one: libzmq's routing ids, and the numbers of descriptors that are used again, are
 only unique and in order within each of them. So a connection by TCP is known by the negative of its descriptor, less
 one, and by a routing id that is one byte longer; who chose its own routing id gets one that nobody else can have.
+libzmq counts its own on from C's ``rand``, and aborts (4.3.5) when it meets one that a client chose; so we seed that.
 
 Options, and why:
 
@@ -28,6 +29,7 @@ stops accepting while there is still room. Those who connect meanwhile wait in t
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import time
@@ -214,6 +216,7 @@ class Router:
         self._look_at = 0.0
         self._closed = False
         self.failures: Counter[str] = Counter()  # connections that came to nothing, by what was wrong with them
+        ctypes.CDLL(None).srand(int.from_bytes(os.urandom(4), "little"))
         self._context = zmq.Context(1)
         self._mailboxes = [_Mailbox(self._context, listener) for listener in listeners]
         self._unix, self._tcp = self._mailboxes[0], self._mailboxes[-1]

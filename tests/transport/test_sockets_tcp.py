@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import select
 import socket
@@ -160,6 +161,20 @@ def test_a_routing_id_of_ones_own_choice_is_nobody_elses(
             connection.sendall(frame_bytes(b"hello"))
             routing_id, _ = next_message(router, (identity, identity + b"\1"))
             assert not routing_id.startswith(b"\0")
+
+
+def test_nobody_can_foresee_which_routing_ids_are_given(path: str) -> None:
+    """Who chose one that is about to be given would make libzmq abort."""
+    given = set()
+    for number in range(2):
+        ctypes.CDLL(None).srand(1)
+        router = Router(f"{path}-{number}", limit=1000)
+        wire = Wire(f"{path}-{number}")
+        wire.send(b"hello")
+        given.add(arrival(router)[0])
+        wire.close()
+        router.close()
+    assert len(given) == 2
 
 
 def test_the_kernel_watches_over_each_connection(router: Router, listener: TcpListener) -> None:

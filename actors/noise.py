@@ -1,0 +1,46 @@
+"""What came to the sockets and was no client: counted, and told in the log, but not each time.
+
+The rule: whatever comes, and however much of it, the log gets one line a kind and minute, with how often since the last
+one; the first one comes at once. A port on a network hears scanners, browsers and lost greetings all day long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .log import event
+
+PAUSE = 60.0  # seconds between two lines of one kind
+
+
+class Noise:
+    """The lines that are told, from counts that only grow.
+
+    Args:
+        counts: of each kind; somebody else counts in them, and no kind stands in two.
+    """
+
+    def __init__(self, *counts: Mapping[str, int]) -> None:
+        self._counts = counts
+        self._told: dict[str, int] = {}  # kind -> its count when it was last told
+        self._next: dict[str, float] = {}  # kinds told lately -> when the next line may come
+
+    def tell(self, now: float) -> None:
+        """Log what is new and may be told by now."""
+        for counts in self._counts:
+            for kind, count in counts.items():
+                new = count - self._told.get(kind, 0)
+                if new and now >= self._next.get(kind, 0.0):
+                    event("HFD034W", kind=kind, count=new)
+                    self._told[kind] = count
+                    self._next[kind] = now + PAUSE
+
+    def wakes_at(self) -> float | None:
+        """When ``tell`` has something to say that may not be told before."""
+        untold = (
+            self._next[kind]
+            for counts in self._counts
+            for kind, count in counts.items()
+            if kind in self._next and count > self._told[kind]
+        )
+        return min(untold, default=None)
