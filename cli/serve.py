@@ -22,8 +22,8 @@ from .daemon import serve as be_daemon
 from .plan import MetricsPlan, Plan, locker_ports
 
 if TYPE_CHECKING:
-    from ..transport.endpoints import Tcp
     from ..transport.settings import Settings
+    from ..transport.target import Target
 
 MOST_NAMES = 100_000  # that may become labels; each is a dozen series
 
@@ -31,6 +31,7 @@ MOST_NAMES = 100_000  # that may become labels; each is a dozen series
 @click.command()
 @click.option("--socket", metavar="PATH", help="The public socket.")
 @click.option("--bind", metavar="ENDPOINT", help="Listen on the network too, at tcp://ADDRESS:PORT (0: any).")
+@click.option("--discover", "group", metavar="GROUP[:PORT]", help="Let commands find it by this multicast group.")
 @click.option("--locker-ports", "ports", metavar="LOW-HIGH", help="Ports for what is not the endpoint itself.")
 @click.option("--insecure", is_flag=True, help="Whoever can reach the endpoint may use and stop it.")
 @click.option("--lifespan", metavar="DURATION", help="End after so long without clients (default: forever).")
@@ -42,6 +43,7 @@ MOST_NAMES = 100_000  # that may become labels; each is a dozen series
 def serve(
     socket: str | None,
     bind: str | None,
+    group: str | None,
     ports: str | None,
     insecure: bool,
     lifespan: str | None,
@@ -63,11 +65,11 @@ def serve(
     loaded = load("holdfast", given, os.environ, config)
     for warning in loaded.warnings:
         say(warning)
-    settings = loaded.settings if bind is None else _bound(loaded.settings, bind, socket)
+    settings = loaded.settings if bind is group is None else _bound(loaded.settings, bind, group, socket)
     meant = target(settings)
     place = meant.place
-    if meant.tcp is not None and not insecure:
-        _check_loopback(meant.tcp)
+    if not insecure:
+        _check_loopback(meant)
     addresses.prepare(place)
     plan = Plan(
         socket=place.socket,
@@ -81,20 +83,26 @@ def serve(
         locker_ports=None if ports is None else locker_ports(ports),
         keepalive=(settings.tcp_keepalive_time, settings.tcp_keepalive_intvl, settings.tcp_keepalive_probes),
         insecure=insecure,
+        group="" if meant.group is None else str(meant.group),
     )
     return be_daemon(plan, ready=_ready)
 
 
-def _bound(settings: Settings, bind: str, socket: str | None) -> Settings:
-    """``settings``, of a daemon that listens where ``bind`` says, and nowhere that an earlier source says."""
-    from ..transport.endpoints import parse
+def _bound(settings: Settings, bind: str | None, group: str | None, socket: str | None) -> Settings:
+    """``settings``, of a daemon that is on the network where the command line says, and nowhere else."""
+    from ..transport.endpoints import parse, parse_group
 
-    named = settings.socket if socket is not None else None
-    endpoint = parse(bind, "bind")
-    return replace(settings, endpoint=endpoint, socket=named, unicast_address=None, group=None, multicast_address=None)
+    return replace(
+        settings,
+        endpoint=None if bind is None else parse(bind, "bind"),
+        group=None if group is None else parse_group(group, settings.multicast_port, "group"),
+        socket=settings.socket if socket is not None else None,
+        unicast_address=None,
+        multicast_address=None,
+    )
 
 
-def _check_loopback(tcp: Tcp) -> None:
+def _check_loopback(meant: Target) -> None:
     """What a whole network can reach must know who comes.
 
     Raises:
@@ -102,11 +110,12 @@ def _check_loopback(tcp: Tcp) -> None:
     """
     from ..transport.endpoints import is_loopback, resolve
 
-    if not is_loopback(resolve(tcp)[0][1]):
+    open_to_all = meant.group is not None if meant.tcp is None else not is_loopback(resolve(meant.tcp)[0][1])
+    if open_to_all:
         raise InvalidSetting(
-            f"anybody who can reach {tcp} could take and hold any lock, and stop this daemon: give it keys, "
+            f"anybody who can reach {meant} could take and hold any lock, and stop this daemon: give it keys, "
             "or say --insecure",
-            key="bind",
+            key="bind" if meant.tcp is not None else "group",
         )
 
 

@@ -281,12 +281,11 @@ def listen(group: Tcp) -> _socket.socket:
 
 def _bound_to(group: Tcp) -> tuple[object, ...]:
     """The group; one that is another on each link, and on no certain one, cannot be bound: then membership decides."""
+    scope = interfaces.number(group.interface) if group.interface else 0
     if _family(group) == _socket.AF_INET:
         return (group.host, group.port)
-    scope = _socket.inet_pton(_socket.AF_INET6, group.host)[1] & 0xF
-    if group.interface:
-        return (group.host, group.port, 0, interfaces.number(group.interface))
-    return ("::" if scope <= 2 else group.host, group.port)
+    on_each_link = _socket.inet_pton(_socket.AF_INET6, group.host)[1] & 0xF <= 2
+    return ("::" if on_each_link and not scope else group.host, group.port, 0, scope)
 
 
 class Membership:

@@ -138,3 +138,16 @@ def test_metrics_without_the_library_are_refused_with_the_way_to_get_it(house: H
     assert done.returncode == 99
     assert "pip install 'holdfast[metrics]'" in done.stderr
     assert not house.processes()
+
+
+@pytest.mark.parametrize("group", ["239.255.0.1", "ff15::1"])
+def test_a_group_makes_it_reachable_for_a_whole_network_so_it_must_be_said_that_this_is_meant(group: str) -> None:
+    result = CliRunner().invoke(serve_command, ["--discover", group])
+    assert isinstance(result.exception, InvalidSetting)
+    assert "--insecure" in str(result.exception)
+
+
+@pytest.mark.parametrize("group", ["", "printer", "192.0.2.1"])
+def test_what_is_no_group_is_refused(group: str) -> None:
+    result = CliRunner().invoke(serve_command, ["--insecure", "--discover", group])
+    assert isinstance(result.exception, InvalidSetting)

@@ -274,6 +274,8 @@ def test_an_interface_that_is_not_there_is_refused(host: str) -> None:
     group = Tcp(host, 28015, "no-such-if")
     with pytest.raises(InvalidSetting, match="no network interface no-such-if"):
         seek(group, attempts=1, timeout=0.05, ttl=1)
+    with pytest.raises(InvalidSetting, match="no network interface no-such-if"):
+        listen(group)
 
 
 def test_what_cannot_be_listened_to_is_told_in_a_sentence() -> None:

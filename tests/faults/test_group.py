@@ -1,0 +1,109 @@
+"""A daemon that is found by its multicast group: what becomes of that when a process dies, or somebody talks nonsense.
+
+On the loopback interface, so that no network is needed; ``tests/network`` has real hosts.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from holdfast.transport.endpoints import Tcp
+from holdfast.transport.multicast import Found, seek
+from support import LIMIT, House, wait_dead, wait_line
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def group() -> Tcp:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("", 0))
+        return Tcp("239.255.80.1", free.getsockname()[1], "lo")
+
+
+def serving(house: House, group: Tcp, *more: str) -> subprocess.Popen[str]:
+    daemon = house.spawn("serve", "--insecure", "--discover", group.where, *more)
+    wait_line(daemon.stderr, "HFD001I")
+    return daemon
+
+
+def found(group: Tcp) -> Found:
+    (one,) = seek(group, attempts=100, timeout=0.2, ttl=1)
+    return one
+
+
+def discovery(house: House) -> int:
+    """The pid of the process that answers."""
+    (pid,) = [pid for pid in house.processes() if comm(pid) == "holdfast-discov"]
+    return pid
+
+
+def comm(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/comm") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def test_commands_find_it_and_share_its_locks(house: House, group: Tcp) -> None:
+    serving(house, group)
+    holder = house.hold("-r", "printer", "--discover", group.where)
+    other = house.run("run", "-n", "-r", "printer", "--discover", group.where, "--", "true")
+    assert other.returncode == 98
+    assert house.let_go(holder) == 0
+
+
+def test_floms_first_command_starts_it_and_others_find_that_one(house: House, group: Tcp) -> None:
+    flom = [sys.executable, "-m", "holdfast.cli.flom", "-A", group.host, "-P", str(group.port), "-n", "lo"]
+    holder = house.popen([*flom, "-d", "-1", "--", "sh", "-c", "echo held; exec cat"])
+    assert wait_line(holder.stdout, "held")
+    other = house.popen([*flom, "-d", "0", "-o", "0", "--", "true"])
+    assert "already locked" in other.communicate(timeout=LIMIT)[1]
+    assert other.returncode == 98
+    assert house.let_go(holder) == 0
+    assert house.run("stop", "--now", "--socket", *map(str, house.run_dir.glob("group-*.sock"))).returncode == 0
+    assert seek(group, attempts=1, timeout=0.05, ttl=1) == []
+
+
+def test_a_discovery_that_is_killed_is_replaced_and_it_is_the_same_daemon(house: House, group: Tcp) -> None:
+    daemon = serving(house, group)
+    before = found(group)
+    killed = discovery(house)
+    os.kill(killed, signal.SIGKILL)
+    wait_dead(killed)
+    after = found(group)  # what was asked meanwhile waited in the socket
+    wait_line(daemon.stderr, "HFD024W")
+    assert (after.daemon, after.port) == (before.daemon, before.port)
+    assert after.age > before.age
+    assert house.run("run", "-r", "printer", "--discover", group.where, "--", "true").returncode == 0
+
+
+def test_nonsense_is_not_answered_and_told_once(house: House, group: Tcp) -> None:
+    daemon = serving(house, group)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        request = socket.inet_aton("0.0.0.0") * 2 + socket.if_nametoindex("lo").to_bytes(4, "little")
+        asking.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, request)
+        for size in range(1400):
+            asking.sendto(b"??" + os.urandom(size), (group.host, group.port))
+        found(group)
+        asking.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            asking.recv(1)
+    assert house.run("stop", "--now", "--socket", *map(str, house.run_dir.glob("group-*.sock"))).returncode == 0
+    logged = daemon.communicate(timeout=LIMIT)[1]
+    assert logged.count("HFD081W") == 1
+    assert "kind=not a message" in logged
+
+
+def test_a_group_that_cannot_be_had_is_told_before_anybody_is_served(house: House) -> None:
+    done = house.run("serve", "--insecure", "--discover", "239.255.80.1%no-such-if")
+    assert done.returncode == 99
+    assert "no network interface no-such-if" in done.stderr
+    assert not house.processes()
