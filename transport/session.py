@@ -287,7 +287,7 @@ class Session:
         elif why is not None:
             self.error = why
         elif state is State.RELEASING:
-            self.error = self._unreachable("the connection ended while it was given back: released, outcome unknown")
+            self.error = self._unreachable("the connection ended while it was given back: lost or released, outcome unknown")
         else:
             self._try_again()
 
