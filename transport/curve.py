@@ -10,7 +10,7 @@ The rule: it is used like ``zmtp.Wire``, and one connection is one connection. l
   interval is ``NEVER``, and the monitor's first word of the end makes the pump hang up.
 * A forked child's copy of the connection is closed there, or a lock would stay whose owner is dead.
 
-Why a handshake failed is told by the monitor, or by the greeting of what listens there, asked for once more in plain.
+Why a handshake failed is told by the monitor, or by what listens there, asked once more in plain.
 
 Source: RFC 26/CurveZMQ, RFC 25/ZMTP-CURVE, man 3 zmq_socket_monitor.
 """
@@ -26,23 +26,20 @@ from functools import cache
 from math import inf
 from threading import Thread
 from time import monotonic
-from typing import NamedTuple
 from weakref import WeakSet
 
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
+from . import zmtp
 from .errors import RemoteProtocolError, Unreachable
 from .keys import OVERHEAD, ClientKeys
+from .peers import Keepalive, Peer
 from .wire import MAX_FRAME
 from .zmtp import LONGEST, PATIENCE, Closed
 
 NEVER = 1_000_000_000  # ms; 11 days, and the pump hangs up within milliseconds
 QUEUE = 64  # messages in each direction
-GREETING = 64  # bytes of a ZMTP greeting
-OPENING = b"\xff" + bytes(8) + b"\x7f\3"  # of one: after so much the other side says all of its own
-MECHANISM = slice(12, 32)  # in it
-PLAIN_ASKS = 0.5  # seconds for that question
 
 _MESSAGE, _FAULT = b"m", b"f"  # what the pump brings begins with
 _ENDS = zmq.Event.DISCONNECTED | zmq.Event.CLOSED
@@ -50,22 +47,13 @@ _FAILS = zmq.Event.HANDSHAKE_FAILED_AUTH | zmq.Event.HANDSHAKE_FAILED_PROTOCOL |
 _WATCHED = zmq.Event.CONNECTED | zmq.Event.HANDSHAKE_SUCCEEDED | _FAILS | _ENDS
 
 
-class Keepalive(NamedTuple):
-    """When a connection that says nothing is asked whether it lives; seconds, seconds, questions."""
+class Wire(zmtp.Wire):
+    """An open connection to the ROUTER that listens at ``place`` and has the key that we know.
 
-    time: int = 60
-    interval: int = 10
-    probes: int = 6
-
-
-USUAL = Keepalive()
-
-
-class Wire:
-    """An open connection to the ROUTER that listens at ``sockaddr`` and has the key that we know.
+    Whoever has a wire need not know which of the two it is; nothing but ``place`` and ``beside`` is inherited.
 
     Args:
-        sockaddr: as ``connect`` of an AF_INET or AF_INET6 socket takes it.
+        place: with ``keys``.
         patience: seconds for connection and handshake together; ``PATIENCE`` at most.
 
     Raises:
@@ -74,56 +62,51 @@ class Wire:
         Unreachable: what listens there does not answer, does not admit us, or is not what we look for.
     """
 
-    def __init__(
-        self,
-        family: int,
-        sockaddr: tuple[object, ...],
-        keys: ClientKeys,
-        patience: float = inf,
-        keepalive: Keepalive = USUAL,
-    ) -> None:
-        self.path = _endpoint(family, sockaddr)
+    def __init__(self, place: Peer, patience: float = inf) -> None:
+        assert place.keys is not None
+        self.place = place
+        self.path = str(place)
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._ours.setblocking(False)
         self._poll = select.poll()
         self._poll.register(self._ours, select.POLLIN)
-        self._pump = _Pump(self.path, keys, theirs, keepalive)
+        self._pump = _Pump(self.path, place.keys, theirs, place.keepalive)
         _open_wires.add(self)
         _close_in_children()
         try:
-            self._enter(family, sockaddr, keys, max(0.0, min(patience, PATIENCE)))
+            self._enter(place, place.keys.own.path, max(0.0, min(patience, PATIENCE)))
         except:
             self._pump.close()
             self.close()
             raise
         self._pump.start()
 
-    def _enter(self, family: int, sockaddr: tuple[object, ...], keys: ClientKeys, patience: float) -> None:
+    def _enter(self, place: Peer, own: str, patience: float) -> None:
         """Wait for the end of the handshake; say why there is none."""
         event = self._pump.wait_entered(patience)
         if event == zmq.Event.HANDSHAKE_SUCCEEDED:
             return
         if event is None:
-            raise Unreachable(f"what listens at {self.path} has not let us in for {patience:.2g}s")
+            raise Unreachable(f"what listens at {place} has not let us in for {patience:.2g}s")
         if event == zmq.Event.HANDSHAKE_FAILED_AUTH:
-            raise Unreachable(f"the daemon at {self.path} does not admit the key in {keys.own.path}")
+            raise Unreachable(f"the daemon at {place} does not admit the key in {own}")
         connected = self._pump.connection >= 0
         try:
-            mechanism = mechanism_at(family, sockaddr)
+            mechanism = place.mechanism()
         except OSError as error:
             if connected:
-                raise Closed(f"the connection to {self.path} has ended") from error
+                raise Closed(f"the connection to {place} has ended") from error
             raise
         if not connected:
-            raise Closed(f"what listens at {self.path} was not there a moment ago")
-        if mechanism == b"CURVE":
-            raise Unreachable(f"what listens at {self.path} has another key than the one that --curve-server names")
+            raise Closed(f"what listens at {place} was not there a moment ago")
+        if mechanism == "CURVE":
+            raise Unreachable(f"what listens at {place} has another key than the one that --curve-server names")
         if mechanism:
             raise Unreachable(
-                f"the daemon at {self.path} speaks no CURVE; leave out --curve-key and --curve-server, "
+                f"the daemon at {place} speaks no CURVE; leave out --curve-key and --curve-server, "
                 "or start it with --curve-key and --curve-clients"
             )
-        raise Unreachable(f"{self.path} is not a Holdfast socket: what answers there does not speak ZMTP")
+        raise Unreachable(f"{place} is not a Holdfast socket: what answers there does not speak ZMTP")
 
     def fileno(self) -> int:
         """A descriptor that is readable when something has come, or when the connection has ended."""
@@ -334,39 +317,15 @@ def _set_options(dealer: zmq.Socket[bytes], keys: ClientKeys, keepalive: Keepali
         (zmq.TCP_KEEPALIVE_IDLE, keepalive.time),
         (zmq.TCP_KEEPALIVE_INTVL, keepalive.interval),
         (zmq.TCP_KEEPALIVE_CNT, keepalive.probes),
-        (zmq.TCP_MAXRT, (keepalive.time + keepalive.interval * keepalive.probes) * 1000),  # ms
+        (zmq.TCP_MAXRT, keepalive.unacknowledged),
     ):
         dealer.setsockopt(option, value)
-
-
-def _endpoint(family: int, sockaddr: tuple[object, ...]) -> str:
-    if family != socket.AF_INET6:
-        return f"tcp://{sockaddr[0]}:{sockaddr[1]}"
-    scope = f"%{sockaddr[3]}" if len(sockaddr) > 3 and sockaddr[3] else ""
-    return f"tcp://[{str(sockaddr[0]).partition('%')[0]}{scope}]:{sockaddr[1]}"
 
 
 def _hung_up(connection: socket.socket) -> bool:
     poll = select.poll()
     poll.register(connection, 0)
     return bool(poll.poll(0))
-
-
-def mechanism_at(family: int, sockaddr: tuple[object, ...]) -> bytes:
-    """The security mechanism that what listens at ``sockaddr`` greets with; b"" if it does not speak ZMTP 3.
-
-    Raises:
-        OSError: nobody listens there.
-    """
-    with socket.socket(family, socket.SOCK_STREAM) as plain:
-        plain.settimeout(PLAIN_ASKS)
-        plain.connect(sockaddr)
-        plain.sendall(OPENING)
-        said = b""
-        with suppress(OSError):
-            while len(said) < GREETING and (more := plain.recv(GREETING - len(said))):
-                said += more
-    return said[MECHANISM].rstrip(b"\0") if len(said) == GREETING and said[9] == 0x7F else b""
 
 
 _open_wires: WeakSet[Wire] = WeakSet()

@@ -117,12 +117,12 @@ def read_pair(path: str) -> Pair:
 
 
 def read_public(text: str) -> bytes:
-    """A public key: ``text`` itself in Z85, or what the file of that name holds.
+    """A public key: ``text`` itself in Z85, or what the file of that name holds, if there is one.
 
     Raises:
         InvalidSetting: it is neither.
     """
-    if is_key(text.encode(errors="replace")):
+    if is_key(text.encode(errors="replace")) and not os.path.exists(text):  # a path may look like a key
         return text.encode()
     public = _value(_read(text)[0], "public-key")
     if not public:

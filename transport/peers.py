@@ -13,6 +13,7 @@ from __future__ import annotations
 import _socket
 import os
 import select
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from errno import EINPROGRESS
 
@@ -21,6 +22,16 @@ from .errors import RemoteProtocolError, Unreachable
 
 MOST_SECONDS, MOST_PROBES = 32_767, 127  # what the kernel takes
 MOST_MILLISECONDS = 2**31 - 1
+
+
+TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+if TYPE_CHECKING:
+    from .keys import ClientKeys
+
+ASK_AGAIN = 0.5  # seconds for the question which mechanism is spoken
+GREETING = 64  # bytes of a ZMTP greeting
+OPENING = b"\xff" + bytes(8) + b"\x7f\3"  # of one: after so much the other side says all of its own
+MECHANISM = slice(12, 32)  # in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +52,12 @@ class Keepalive:
         connection.setsockopt(tcp, _socket.TCP_KEEPIDLE, min(self.time, MOST_SECONDS))
         connection.setsockopt(tcp, _socket.TCP_KEEPINTVL, min(self.interval, MOST_SECONDS))
         connection.setsockopt(tcp, _socket.TCP_KEEPCNT, min(self.probes, MOST_PROBES))
-        unacknowledged = (self.time + self.interval * self.probes) * 1000
-        connection.setsockopt(tcp, _socket.TCP_USER_TIMEOUT, min(unacknowledged, MOST_MILLISECONDS))
+        connection.setsockopt(tcp, _socket.TCP_USER_TIMEOUT, self.unacknowledged)
+
+    @property
+    def unacknowledged(self) -> int:
+        """Milliseconds until a peer is given up that does not acknowledge what it was sent."""
+        return min((self.time + self.interval * self.probes) * 1000, MOST_MILLISECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +67,7 @@ class Peer:
     family: int
     sockaddr: tuple[object, ...]
     keepalive: Keepalive = Keepalive()
+    keys: ClientKeys | None = None  # then it is spoken to under CURVE
 
     def __str__(self) -> str:
         scope = self.sockaddr[3] if len(self.sockaddr) > 3 else 0
@@ -91,3 +107,27 @@ class Peer:
             raise OSError(error, os.strerror(error))
         if connection.getsockname() == connection.getpeername():  # a free port of our own, which met itself
             raise ConnectionRefusedError(f"nobody listens at {self}")
+
+    def mechanism(self) -> str:
+        """The security mechanism of ZMTP that is spoken there, "" if another protocol is.
+
+        ZeroMQ ends a connection whose mechanism is not its own without a word; this asks once more, and says none.
+
+        Raises:
+            OSError: nobody listens there.
+            Unreachable: no answer has come in time.
+        """
+        asking = _socket.socket(self.family, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+        try:
+            self.connect(asking, ASK_AGAIN)
+            asking.settimeout(ASK_AGAIN)
+            said = b""
+            with suppress(OSError):  # what was said until then is enough, or is no greeting
+                asking.send(OPENING)
+                while len(said) < GREETING and (more := asking.recv(GREETING - len(said))):
+                    said += more
+        finally:
+            asking.close()
+        if len(said) < GREETING or said[9] != OPENING[9]:
+            return ""
+        return said[MECHANISM].rstrip(b"\0").decode("ascii", "replace")

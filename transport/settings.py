@@ -63,6 +63,9 @@ class Settings:
     # the network
     endpoint: Tcp | None = None  # where the daemon listens
     group: Tcp | None = None  # the multicast group that it answers
+    curve_key: str | None = None  # file of our own secret key: a client's, or the daemon's
+    curve_server: str | None = None  # the daemon's public key, or a file that holds it
+    curve_clients: str | None = None  # directory of the public keys that a daemon admits
 
     # the same in FLoM's words, kept as they are given
     unicast_address: str | None = None
@@ -102,7 +105,7 @@ class Loaded:
 
 # --- the table: group and key of a file, setting, reader --------------------------------------------------------------
 
-NO_TLS = "TLS is not offered; ZeroMQ's CURVE will take its place, and is not built yet: leave it out"
+NO_TLS = "TLS is not offered; ZeroMQ's CURVE takes its place: CurveKey and CurveServer in [Network]"
 
 GROUPS: dict[str, dict[str, tuple[str, Reader]]] = {
     "Resource": {
@@ -136,6 +139,9 @@ GROUPS: dict[str, dict[str, tuple[str, Reader]]] = {
         "MulticastPort": ("multicast_port", values.port),
     },
     "Network": {
+        "CurveKey": ("curve_key", values.place),
+        "CurveServer": ("curve_server", values.public_key),
+        "CurveClients": ("curve_clients", values.place),
         "NetworkInterface": ("network_interface", values.text_or_none),
         "DiscoveryAttempts": ("discovery_attempts", values.count),
         "DiscoveryTimeout": ("discovery_timeout", values.unsigned_seconds),
@@ -166,6 +172,8 @@ VARIABLES: dict[str, tuple[str, Reader]] = {  # HOLDFAST_RESOURCE and its like a
     "HOLDFAST_RUN_DIR": ("run_dir", values.place),
     "HOLDFAST_SOCKET": ("socket", values.place),
     "HOLDFAST_ENDPOINT": ("endpoint", values.endpoint),
+    "HOLDFAST_CURVE_KEY": ("curve_key", values.place),
+    "HOLDFAST_CURVE_SERVER": ("curve_server", values.public_key),
     "HOLDFAST_AUTOSTART": ("autostart", lambda text, _: values.boolean(text)),
 }
 
@@ -186,7 +194,7 @@ def load(
     2. ``/etc/holdfast.conf``, or for ``flom`` ``/usr/local/etc/flom.conf``;
     3. ``~/.config/holdfast.conf``, or for ``flom`` ``~/.flom``;
     4. the file that ``-c`` names, which must be there;
-    5. the environment: HOLDFAST_RUN_DIR, HOLDFAST_SOCKET, HOLDFAST_ENDPOINT, HOLDFAST_AUTOSTART;
+    5. the environment (``VARIABLES``);
     6. the command line.
 
     Which daemon is meant is one thing, said as a socket, an endpoint or a group: who says it anew replaces whatever was

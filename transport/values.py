@@ -162,6 +162,13 @@ def place(text: str, dialect: Dialect) -> str | None:
     return text or None
 
 
+def public_key(text: str, dialect: Dialect) -> str | None:
+    """A public key of 40 characters, or a file that holds one."""
+    from .keys import is_key  # most need none
+
+    return text if is_key(text.encode(errors="replace")) else place(text, dialect)
+
+
 def endpoint(text: str, dialect: Dialect) -> Tcp | None:
     """Where a daemon listens: ``tcp://HOST:PORT``."""
     if not text:

@@ -158,8 +158,12 @@ class Wire:
         _close_in_children()
         try:
             self._open(max(0.0, min(patience, PATIENCE)))
-        except RemoteProtocolError as error:
+        except (RemoteProtocolError, Closed) as error:
             self.close()
+            if not isinstance(place, str) and _wants_keys(place):
+                raise Unreachable(f"the daemon at {place} wants CURVE: give --curve-key and --curve-server") from error
+            if isinstance(error, Closed):
+                raise
             raise Unreachable(f"{self.path} is not a Holdfast socket: {error}") from error
         except:
             self.close()
@@ -308,6 +312,14 @@ class Wire:
         poll.register(self._socket, select.POLLOUT)
         if not poll.poll(max(0.0, until - monotonic()) * 1000):
             raise Unreachable(f"what listens at {self.path} has read nothing for {PATIENCE:g}s")
+
+
+def _wants_keys(peer: Peer) -> bool:
+    """Whether what ended the greeting speaks to those alone who have keys."""
+    try:
+        return peer.mechanism() == "CURVE"
+    except OSError:
+        return False
 
 
 _open_wires: WeakSet[Wire] = WeakSet()

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 import zmq
 
-from holdfast.transport import curve, keys
+from holdfast.transport import curve, discover, keys
 from holdfast.transport.errors import RemoteProtocolError, Unreachable
 from holdfast.transport.keys import ClientKeys, DaemonKeys
+from holdfast.transport.peers import Peer
 from holdfast.transport.zap import Doorkeeper
 from holdfast.transport.zmtp import Closed
 
@@ -88,7 +89,11 @@ def enter(daemon: Daemon, alice: str) -> Callable[[], curve.Wire]:
 
 
 def wire_to(port: int, own: str, server: bytes, patience: float = LIMIT) -> curve.Wire:
-    return curve.Wire(socket.AF_INET, (HOST, port), ClientKeys(keys.read_pair(own), server), patience)
+    return curve.Wire(place_of(port, ClientKeys(keys.read_pair(own), server)), patience)
+
+
+def place_of(port: int, known: ClientKeys | None) -> Peer:
+    return Peer(socket.AF_INET, (HOST, port), keys=known)
 
 
 @contextmanager
@@ -310,6 +315,21 @@ def test_a_daemon_without_curve_is_named_as_such(tmp_path: Path, alice: str) -> 
         daemon.close()
 
 
+def test_who_has_no_keys_is_told_that_they_are_wanted(daemon: Daemon) -> None:
+    with pytest.raises(Unreachable, match="wants CURVE: give --curve-key and --curve-server"):
+        discover.enter(place_of(daemon.port, None))
+
+
+def test_who_has_keys_uses_them_for_lockers_too(daemon: Daemon, enter: Callable[[], curve.Wire]) -> None:
+    wire = enter()
+    place = wire.beside(str(daemon.port))
+    assert isinstance(place, Peer)
+    second = discover.enter(place)
+    assert isinstance(second, curve.Wire)
+    for each in (wire, second):
+        each.close()
+
+
 def test_nobody_there_is_told_as_the_kernel_does(alice: str) -> None:
     with socket.socket() as nobody:
         nobody.bind((HOST, 0))
@@ -362,7 +382,7 @@ def test_it_reaches_ipv6(tmp_path: Path, alice: str, host: str) -> None:
     try:
         daemon.admit(alice)
         known = ClientKeys(keys.read_pair(alice), daemon.secret.public)
-        wire = curve.Wire(socket.AF_INET6, (host, daemon.port, 0, 0), known)
+        wire = curve.Wire(Peer(socket.AF_INET6, (host, daemon.port, 0, 0), keys=known))
         wire.send(b"hi")
         assert daemon.router.recv_multipart()[1] == b"hi"
         wire.close()

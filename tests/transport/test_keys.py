@@ -103,6 +103,14 @@ def test_a_key_may_be_given_as_it_is(pair: tuple[str, str]) -> None:
     assert read_public(key.decode()) == key
 
 
+def test_a_file_whose_path_looks_like_a_key_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = "k" * (keys.KEY_SIZE - len(keys.PUBLIC))
+    key = read_public(create(".", name)[0])
+    assert keys.is_key(f"{name}.key".encode())
+    assert read_public(f"{name}.key") == key
+
+
 @given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: f'public-key = "{text}"'.encode()))
 def test_whatever_a_file_holds_is_a_key_or_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "any.key"

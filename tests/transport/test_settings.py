@@ -148,10 +148,10 @@ def test_a_command_line_may_name_a_place_in_its_directory_but_not_an_empty_one(p
         ("[TLS]\nTlsCheckPeerId=yes", "TLS"),
     ],
 )
-def test_our_files_cannot_ask_for_what_is_not_built(write: Write, line: str, why: str) -> None:
+def test_our_files_cannot_ask_for_what_is_not_offered(write: Write, line: str, why: str) -> None:
     sentence = str(refused("holdfast", write(line)))
     assert why in sentence
-    assert "not built yet" in sentence
+    assert "CurveKey and CurveServer in [Network]" in sentence
 
 
 def test_a_key_that_asks_for_nothing_is_read(write: Write) -> None:
@@ -407,3 +407,18 @@ def test_importing_settings_costs_no_command_what_only_some_need() -> None:
     imported = {name.name for node in tree.body if isinstance(node, ast.Import) for name in node.names}
     imported |= {str(node.module) for node in tree.body if isinstance(node, ast.ImportFrom)}
     assert imported == {"__future__", "dataclasses", "None", "errors", "messages", "values"}
+
+
+def test_keys_are_named_by_files_environment_or_options(write: Write) -> None:
+    key = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
+    found = load(
+        "holdfast",
+        {"curve_key": "mine.key_secret"},
+        {"HOLDFAST_CURVE_KEY": "/theirs", "HOLDFAST_CURVE_SERVER": key},
+        files=[write("[Network]\nCurveServer=/etc/server.key\nCurveClients=/etc/admitted")],
+    ).settings
+    assert (found.curve_key, found.curve_server, found.curve_clients) == ("mine.key_secret", key, "/etc/admitted")
+
+
+def test_a_file_names_keys_by_whole_paths(write: Write) -> None:
+    assert "begins with /" in str(refused("holdfast", write("[Network]\nCurveServer=server.key")))
