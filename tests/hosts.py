@@ -78,6 +78,11 @@ class Host(House):
         script.write_text(f"#!{sys.executable}\nfrom holdfast.cli.flom import main\nmain()\n")
         script.chmod(0o755)
 
+    @property
+    def neighbour(self) -> Host:
+        """The next host of its network."""
+        return self._network.hosts[self.number % len(self._network.hosts)]
+
     def words(self, *words: str) -> list[str]:
         """The whole command line of ``holdfast words…`` on this host."""
         return [*self.inside.enter, *super().words(*words)]
@@ -132,6 +137,7 @@ class Host(House):
     def plug(self) -> None:
         """Put it in again."""
         self._network.switch.do(f"ip link set port{self.number} up")
+        self._network.wait_joined()
 
     def down(self) -> None:
         """Take the interface down on the host itself: it has no route to anybody then."""
@@ -140,6 +146,7 @@ class Host(House):
     def up(self) -> None:
         """Take it up again, with what goes away with it."""
         self.inside.do(f"ip link set eth0 up\n{self._routes()}")
+        self._network.wait_joined()
 
     def connect(self) -> None:
         """Lead a cable to the switch, and give both ends what they need."""
@@ -196,9 +203,14 @@ class Network:
             host.connect()
         if self._line:
             self._forward(self._line)
-        for host in self.hosts:
-            wait_until(lambda host=host: "state UP" in host.inside.do("ip link show eth0"), "a carrier")  # type: ignore[misc]  # a default of lambda
+        self.wait_joined()
         return self
+
+    def wait_joined(self) -> None:
+        """Wait until all hosts reach each other, and let them forget when they did not."""
+        wait_until(lambda: all("state UP" in host.inside.do("ip link show eth0") for host in self.hosts), "carriers")
+        for host in self.hosts:
+            host.inside.do("ip neighbour flush dev eth0; ip -6 neighbour flush dev eth0")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -37,7 +37,10 @@ def forward(delay: float, loss: float, seed: int, one: socket.socket, other: soc
     while True:
         patience = max(0.0, under_way[0][0] - time.monotonic()) if under_way else None
         for came in select.select([one, other], [], [], patience)[0]:
-            packet = came.recv(LONGEST)
+            try:
+                packet = came.recv(LONGEST)
+            except OSError:
+                continue  # an interface that goes down says so once
             if dice.random() >= loss:
                 under_way.append((time.monotonic() + delay, opposite[came], packet))
         while under_way and under_way[0][0] <= time.monotonic():
