@@ -18,10 +18,12 @@ from ..transport.errors import InvalidSetting
 from ..transport.settings import load
 from ..transport.stderr import say
 from ..transport.target import target
+from ..transport.values import MULTICAST_PORT
 from .daemon import serve as be_daemon
 from .plan import MetricsPlan, Plan, locker_ports
 
 if TYPE_CHECKING:
+    from ..transport.keys import DaemonKeys
     from ..transport.settings import Settings
     from ..transport.target import Target
 
@@ -33,6 +35,8 @@ MOST_NAMES = 100_000  # that may become labels; each is a dozen series
 @click.option("--bind", metavar="ENDPOINT", help="Listen on the network too, at tcp://ADDRESS:PORT (0: any).")
 @click.option("--discover", "group", metavar="GROUP[:PORT]", help="Let commands find it by this multicast group.")
 @click.option("--locker-ports", "ports", metavar="LOW-HIGH", help="Ports for what is not the endpoint itself.")
+@click.option("--curve-key", metavar="FILE", help="Its secret key, as holdfast keygen makes it.")
+@click.option("--curve-clients", metavar="DIR", help="The public keys of those who are let in by the network.")
 @click.option("--insecure", is_flag=True, help="Whoever can reach the endpoint may use and stop it.")
 @click.option("--lifespan", metavar="DURATION", help="End after so long without clients (default: forever).")
 @click.option("-c", "config", metavar="FILE", help="Another configuration file.")
@@ -45,6 +49,8 @@ def serve(
     bind: str | None,
     group: str | None,
     ports: str | None,
+    curve_key: str | None,
+    curve_clients: str | None,
     insecure: bool,
     lifespan: str | None,
     config: str | None,
@@ -59,7 +65,13 @@ def serve(
     """
     given = {
         name: value
-        for name, value in (("socket", socket), ("lifespan", lifespan), ("mount_point", mount))
+        for name, value in (
+            ("socket", socket),
+            ("lifespan", lifespan),
+            ("mount_point", mount),
+            ("curve_key", curve_key),
+            ("curve_clients", curve_clients),
+        )
         if value is not None
     }
     loaded = load("holdfast", given, os.environ, config)
@@ -68,7 +80,8 @@ def serve(
     settings = loaded.settings if bind is group is None else _bound(loaded.settings, bind, group, socket)
     meant = target(settings)
     place = meant.place
-    if not insecure:
+    keys = _keys(settings, meant, asked=curve_key is not None or curve_clients is not None)
+    if keys is None and not insecure:
         _check_loopback(meant)
     addresses.prepare(place)
     plan = Plan(
@@ -84,6 +97,7 @@ def serve(
         keepalive=(settings.tcp_keepalive_time, settings.tcp_keepalive_intvl, settings.tcp_keepalive_probes),
         insecure=insecure,
         group="" if meant.group is None else str(meant.group),
+        keys=keys,
     )
     return be_daemon(plan, ready=_ready)
 
@@ -95,11 +109,32 @@ def _bound(settings: Settings, bind: str | None, group: str | None, socket: str 
     return replace(
         settings,
         endpoint=None if bind is None else parse(bind, "bind"),
-        group=None if group is None else parse_group(group, settings.multicast_port, "group"),
+        group=None if group is None else parse_group(group, MULTICAST_PORT, "group"),
         socket=settings.socket if socket is not None else None,
         unicast_address=None,
         multicast_address=None,
     )
+
+
+def _keys(settings: Settings, meant: Target, *, asked: bool) -> DaemonKeys | None:
+    """The daemon's keys; the environment may hold a client's, which are not meant here.
+
+    Raises:
+        InvalidSetting: they cannot be used, or there is nothing that they could guard.
+    """
+    if meant.tcp is meant.group is None:
+        if asked:
+            raise InvalidSetting(
+                "keys guard what listens on the network; on this machine the kernel says who comes: give --bind, "
+                "or leave out --curve-key and --curve-clients",
+                key="curve_key",
+            )
+        return None
+    if settings.curve_clients is None and not asked:
+        return None
+    from ..transport.keys import daemon_keys
+
+    return daemon_keys(settings.curve_key, settings.curve_clients)
 
 
 def _check_loopback(meant: Target) -> None:
@@ -113,8 +148,8 @@ def _check_loopback(meant: Target) -> None:
     open_to_all = meant.group is not None if meant.tcp is None else not is_loopback(resolve(meant.tcp)[0][1])
     if open_to_all:
         raise InvalidSetting(
-            f"anybody who can reach {meant} could take and hold any lock, and stop this daemon: give it keys, "
-            "or say --insecure",
+            f"anybody who can reach {meant} could take and hold any lock, and stop this daemon: "
+            "give --curve-key and --curve-clients, or say --insecure",
             key="bind" if meant.tcp is not None else "group",
         )
 
