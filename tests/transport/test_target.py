@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from holdfast.transport.addresses import Address
 from holdfast.transport.endpoints import Tcp
 from holdfast.transport.errors import InvalidSetting
 from holdfast.transport.settings import Settings
-from holdfast.transport.target import Target, target
+from holdfast.transport.target import Target, shown_command_lines, target
 
 
 def at(path: str) -> Address:
@@ -65,6 +66,21 @@ def test_the_interface_does_not_replace_the_scope_of_an_address() -> None:
 def test_a_group_that_is_none_is_refused() -> None:
     with pytest.raises(InvalidSetting, match="not a multicast group"):
         target(Settings(multicast_address="192.0.2.1"))
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        Settings(endpoint=Tcp("h", 1)),
+        Settings(group=Tcp("239.255.0.1", 1)),
+        Settings(unicast_address="h"),
+        Settings(multicast_address="239.255.0.1"),
+    ],
+)
+def test_over_the_network_no_more_than_a_commands_name_is_told(elsewhere: Settings) -> None:
+    assert shown_command_lines(elsewhere) == "name"
+    assert shown_command_lines(replace(elsewhere, command_lines="none")) == "none"
+    assert shown_command_lines(Settings()) == "full"
 
 
 def test_places_of_long_names_are_cut_and_differ() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from holdfast.transport import zmtp
 from holdfast.transport.errors import RemoteProtocolError, Unreachable
+from holdfast.transport.peers import Peer as NetworkPeer
 
 LIMIT = 30.0  # seconds; nothing here should ever take so long
 
@@ -314,3 +316,83 @@ def test_a_forked_child_does_not_keep_the_connection(path: str, peer: Peer) -> N
     os.close(stop)
     assert os.waitpid(child, 0)[1] == 0
     assert said.startswith(GREETING)
+
+
+# --- over TCP ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def far() -> Iterator[tuple[NetworkPeer, zmq.Socket[bytes]]]:
+    """A ROUTER at a port of this host, and how it is reached."""
+    context = zmq.Context()
+    router = context.socket(zmq.ROUTER)
+    router.linger = 0
+    router.rcvtimeo = router.sndtimeo = int(LIMIT * 1000)
+    port = router.bind_to_random_port("tcp://127.0.0.1")
+    yield NetworkPeer(socket.AF_INET, ("127.0.0.1", port)), router
+    router.close()
+    context.term()
+
+
+def test_over_tcp_it_is_the_same_wire(far: tuple[NetworkPeer, zmq.Socket[bytes]]) -> None:
+    peer, router = far
+    wire = zmtp.Wire(peer)
+    wire.send(b"x" * 65_536, b"second")
+    who, first = router.recv_multipart()
+    assert len(first) == 65_536
+    assert router.recv_multipart() == [who, b"second"]
+    router.send_multipart([who, b"answer"])
+    assert wire.receive(LIMIT) == b"answer"
+    assert wire.path == str(peer)
+    assert wire.beside("7") == peer.beside("7")
+    router.close()
+    with pytest.raises(zmtp.Closed, match=str(peer)):
+        wire.receive(LIMIT)
+    wire.close()
+
+
+def test_a_port_that_nobody_listens_at_is_refused_as_it_is_by_connect() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as once:
+        address = once.getsockname()
+    with pytest.raises(ConnectionRefusedError):
+        zmtp.Wire(NetworkPeer(socket.AF_INET, address))
+
+
+def test_a_file_beside_a_socket_is_in_its_directory_or_in_the_one_that_was_named(
+    path: str, router: zmq.Socket[bytes]
+) -> None:
+    for wire, expected in ((zmtp.Wire(path), os.path.dirname(path)), (zmtp.Wire(path, directory="/d"), "/d")):
+        assert wire.beside("locker-1.sock") == f"{expected}/locker-1.sock"
+        for outside in ("../s", "/s", "a\0b"):
+            with pytest.raises(RemoteProtocolError, match="outside its directory"):
+                wire.beside(outside)
+        wire.close()
+
+
+class Dead:
+    """A socket whose other end has vanished, as the kernel tells it."""
+
+    def __init__(self, number: int) -> None:
+        self._error = OSError(number, os.strerror(number))
+
+    def recv(self, *_: int) -> bytes:
+        raise self._error
+
+    def send(self, *_: object) -> int:
+        raise self._error
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("number", [*zmtp.NO_WAY_BACK, errno.ECONNRESET])
+def test_a_connection_that_the_network_ended_has_ended(path: str, router: zmq.Socket[bytes], number: int) -> None:
+    wire = zmtp.Wire(path)
+    wire.send(b"hello")
+    who, _ = router.recv_multipart()
+    router.send_multipart([who, b"answer"])  # so that there is something to read
+    alive, wire._socket = wire._socket, Dead(number)  # type: ignore[assignment]  # enough of one
+    wire.send(b"unheard")
+    with pytest.raises(zmtp.Closed, match="has ended"):
+        wire.receive(LIMIT)
+    alive.close()
