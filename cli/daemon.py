@@ -191,7 +191,8 @@ def _discovery(plan: Plan) -> ChildSpec:
     listening = listen(group)
     Membership(listening, group).renew()
     address = "" if tcp.host in WILDCARDS else tcp.host
-    being = Being(os.urandom(16), time.monotonic(), tcp.port, address)
+    key = plan.keys.own.public.decode() if plan.keys is not None else ""
+    being = Being(os.urandom(16), time.monotonic(), tcp.port, address, key)
     return ChildSpec(DISCOVERY, discovery_main, (Inherited(listening.detach()), group, being, plan.verbose))
 
 
@@ -232,7 +233,7 @@ def _listen(plan: Plan) -> TcpListener | None:
 
     tcp = parse(plan.tcp) if plan.tcp else Tcp(WILDCARDS[":" in parse(plan.group).host], 0)
     family, sockaddr = resolve(tcp)[0]
-    return TcpListener(TcpPlace(family, sockaddr, keepalive=plan.keepalive))
+    return TcpListener(TcpPlace(family, sockaddr, keepalive=plan.keepalive, keys=plan.keys))
 
 
 def _preload(plan: Plan) -> list[str]:

@@ -299,8 +299,9 @@ def consistent(settings: Settings) -> Settings:
         raise _contradiction(PEER_ID_WITHOUT_TLS)
     if any(tls):
         raise UsageError(
-            "TLS (--tls-certificate and the like) is not offered; its place will be taken by ZeroMQ's CURVE, "
-            "with keys made by holdfast keygen, which is not built yet"
+            "TLS (--tls-certificate and the like) is not offered; ZeroMQ's CURVE takes its place: keys made by "
+            "holdfast keygen, named by HOLDFAST_CURVE_KEY and HOLDFAST_CURVE_SERVER, or CurveKey and CurveServer in "
+            "[Network]; the daemon's by holdfast serve --curve-key and --curve-clients"
         )
     return _corrected(settings)
 

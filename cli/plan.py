@@ -28,6 +28,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..transport.errors import InvalidSetting
+from ..transport.keys import DaemonKeys
 
 FEWEST_PORTS = 2  # one for the registry, one for a locker
 
@@ -63,6 +64,7 @@ class Plan:
     insecure: bool = False
     group: str = ""
     ttl: int = 1
+    keys: DaemonKeys | None = None  # only ``holdfast serve`` has them: they are a person's
 
 
 def plan_from_words(words: Sequence[str]) -> Plan:

@@ -183,6 +183,7 @@ def _find_in_group(group: Tcp, settings: Settings, patience: float) -> Wire | No
     """The oldest daemon that answers. The search is not cut short: who asked too briefly would start a second one."""
     from .multicast import seek, split_brain
 
+    keys = _keys(settings)
     found = seek(
         group,
         attempts=settings.discovery_attempts,
@@ -191,6 +192,8 @@ def _find_in_group(group: Tcp, settings: Settings, patience: float) -> Wire | No
     )
     if not found:
         return None
+    if keys is not None:  # who is in the network can answer for a daemon, but not with its key
+        found = [one for one in found if one.key == keys.server.decode()] or found
     if len(found) > 1:
         say(f"{split_brain(group, found)}; the oldest is taken, {found[0].tcp}")
     wire = _find_there(found[0].tcp, settings, patience)
