@@ -93,7 +93,7 @@ class Member:
     """A process of the daemon."""
 
     number: int  # child number; 0: the incubator
-    role: str  # incubator, locker, registry, files, metrics
+    role: str  # incubator, locker, registry, discovery, files, metrics
     pid: int
     age: float
     restarts: int  # how often this role was started again

@@ -60,6 +60,13 @@ def test_commands_find_it_and_share_its_locks(house: House, group: Tcp) -> None:
     assert house.let_go(holder) == 0
 
 
+def test_where_it_listens_at_one_address_it_tells_that_one(house: House, group: Tcp) -> None:
+    daemon = serving(house, group, "--bind", "tcp://127.0.0.1:0")
+    assert daemon.stdout is not None
+    assert daemon.stdout.readline() == f"{found(group).tcp}\n"
+    assert found(group).address == "127.0.0.1"
+
+
 def test_floms_first_command_starts_it_and_others_find_that_one(house: House, group: Tcp) -> None:
     flom = [sys.executable, "-m", "holdfast.cli.flom", "-A", group.host, "-P", str(group.port), "-n", "lo"]
     holder = house.popen([*flom, "-d", "-1", "--", "sh", "-c", "echo held; exec cat"])
