@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..transport.errors import InvalidName
-from ..transport.messages import Acquire, Explain, Explained, Hello, Refusal, Refused
+from ..transport.messages import Acquire, Explain, Explained, Refusal, Refused
 from ..transport.names import parse
 from ..transport.phrases import limit, span
 from .door import Session
@@ -95,8 +95,7 @@ class Reasons:
 
     def _person(self, owner: Owner) -> str:
         session = self._sessions.get(owner)
-        who: Hello | None = None if session is None else session.who
-        return person_in_words(who)
+        return person_in_words(None) if session is None else person_in_words(session.who, session.origin.key)
 
 
 def _more(owners: Sequence[Owner]) -> str:

@@ -10,9 +10,9 @@ STOPPED = "the daemon was stopped"
 LONGEST_SENTENCE = 3000  # bytes; a message may carry 4,096 in one field
 
 
-def person_in_words(who: Hello | None) -> str:
+def person_in_words(who: Hello | None, key: str = "") -> str:
     """A session on one line: ``alice on node1, pid 4711 (make -j4), job 17``; None: it is not here yet."""
-    return person_at_work(curtailed(who or ON_ITS_WAY))
+    return person_at_work(curtailed(who or ON_ITS_WAY), key)
 
 
 def sentence(text: str) -> str:

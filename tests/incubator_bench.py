@@ -50,7 +50,14 @@ class Bench:
     """An incubator, and children that do nothing by themselves."""
 
     def __init__(
-        self, *, lifespan: float = FOREVER, pool: int = 0, term_quiesces: bool = True, roles: Sequence[str] = ()
+        self,
+        *,
+        lifespan: float = FOREVER,
+        pool: int = 0,
+        term_quiesces: bool = True,
+        roles: Sequence[str] = (),
+        insecure: bool = False,
+        locker_ports: tuple[int, int] | None = None,
     ) -> None:
         self.clock = CLOCK
         self.files = Files()
@@ -63,6 +70,8 @@ class Bench:
             term_quiesces=term_quiesces,
             roles=roles,
             files=self.files,
+            insecure=insecure,
+            locker_ports=locker_ports,
         )
         self.now = 100.0
         self.opening = self.incubator.open(self.now)

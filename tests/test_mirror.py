@@ -14,6 +14,7 @@ TESTED_ELSEWHERE = {
 WITHOUT_A_SOURCE = {
     "actors/rules/test_line_explains.py": "line.py, what it says about requests",
     "actors/test_incubator_histories.py": "incubator.py, in random histories",
+    "actors/test_incubator_network.py": "incubator.py, for those who come by TCP",
     "actors/test_incubator_life.py": "incubator.py, its lockers' retirement, deaths and its end",
     "actors/test_locker_histories.py": "locker.py, in random histories",
     "actors/test_locker_asked.py": "locker.py, for those who watch it or ask what would be",

@@ -121,16 +121,21 @@ def wanted(resource: str, mode: Mode, quantity: int) -> str:
     return visible(resource) + (f" ({told})" if told else "")
 
 
-def person(who: Person) -> str:
-    """A session in few words: ``alice on node1, pid 4711``."""
+def person(who: Person, key: str = "") -> str:
+    """A session in few words: ``alice on node1, pid 4711, key alice``.
+
+    Args:
+        key: with which it came, as we know it; nobody can say so of himself, so a ``Claim`` has it and a ``Hello`` not.
+    """
     if not who.pid:
         return "a session that is on its way"
-    return f"{visible(who.user) or who.uid} on {visible(who.host)}, pid {who.pid}"
+    key = key or getattr(who, "key", "")
+    return f"{visible(who.user) or who.uid} on {visible(who.host)}, pid {who.pid}" + (f", key {key}" if key else "")
 
 
-def person_at_work(who: Person) -> str:
+def person_at_work(who: Person, key: str = "") -> str:
     """A session with what it does: ``alice on node1, pid 4711 (make -j4), job 17, 'nightly'``."""
     command = f" ({visible(who.command)})" if who.command else ""
     job = f", job {visible(who.job)}" if who.job else ""
     reason = f", '{visible(who.reason)}'" if who.reason else ""
-    return f"{person(who)}{command}{job}{reason}"
+    return f"{person(who, key)}{command}{job}{reason}"

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from holdfast.actors.door import PATIENCE, TAKEN, TOO_EARLY, Door, Outcome, Session
+from holdfast.actors.door import HERE, PATIENCE, TAKEN, TOO_EARLY, Door, Outcome, Session
+from holdfast.transport.listeners import Origin
 from holdfast.transport.messages import MAJOR, MINOR, Echo, Fault, Gone, Hello, Mismatch, Release, Welcome
 from holdfast.transport.wire import Message, encode
 from people import hello
@@ -54,6 +55,23 @@ def test_the_welcome_tells_our_version_and_process() -> None:
     door = new_door()
     door.came(5, 0.0)
     assert say(door, A, 5, hello(1)).answers == [(A, Welcome((1).to_bytes(16, "big"), MINOR, 77))]
+
+
+def test_a_session_remembers_where_its_hello_came_from() -> None:
+    door, origin = new_door(), Origin("192.0.2.7/48832", trusted=False)
+    assert enter(door, B, 6, hello(2)).origin == HERE
+    door.came(-6, 0.0)
+    nonce = nonce_of(door.arrival(A, -6, None, encode(hello(1, uid=0)), 0.0, origin))
+    session = door.arrival(A, -6, None, encode(Echo(nonce)), 0.0, origin).opened
+    assert session is not None
+    assert (session.origin, session.who.uid) == (origin, 0)
+
+
+def test_who_has_nobody_at_the_other_end_is_not_heard() -> None:
+    door = new_door()
+    door.came(-6, 0.0)
+    assert door.arrival(A, -6, None, encode(hello(1)), 0.0, Origin("", trusted=False)) == Outcome()
+    assert door.counts == {"from nobody": 1}
 
 
 def test_the_kernel_knows_better_than_the_client_who_it_is() -> None:

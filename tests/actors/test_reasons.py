@@ -9,6 +9,7 @@ import pytest
 from holdfast.actors.door import Session
 from holdfast.actors.reasons import Reasons
 from holdfast.actors.rules.line import Owner
+from holdfast.transport.listeners import Origin
 from holdfast.transport.messages import Explain, Explained, Mode
 from holdfast.transport.wire import encode
 from line_model import ask, line
@@ -44,6 +45,13 @@ def test_the_holder_is_named_and_since_when() -> None:
     scene = Scene()
     scene.asks(ALICE, now=10.0)
     assert scene.busy(now=75.0) == "simple is not free: held by alice on node1, pid 4711 (make), for 1m05s"
+
+
+def test_the_holder_is_named_with_its_key() -> None:
+    scene = Scene()
+    scene.sessions[ALICE].origin = Origin("192.0.2.7/48832", trusted=False, key="build")
+    scene.asks(ALICE, now=10.0)
+    assert "held by alice on node1, pid 4711, key build (make), for" in scene.busy(now=75.0)
 
 
 def test_the_oldest_holder_is_named_and_the_others_are_counted() -> None:

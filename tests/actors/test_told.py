@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.actors.told import LONGEST, claim_of, cut, public_name
+from holdfast.transport.listeners import Origin
 from holdfast.transport.messages import FOREVER, Mode, Standing
 from holdfast.transport.records import Claim
 from people import hello, session_id
@@ -51,6 +52,15 @@ def test_a_claim_tells_who_asked_for_what_and_no_session_id() -> None:
     assert (claim.command, claim.job, claim.reason, claim.peer) == ("make", "17", "tests", "localhost/")
     assert claim.inside == (public_name(session_id(2)), public_name(session_id(3)))
     assert (claim.left, claim.token, claim.element) == (FOREVER, 0, "")
+
+
+def test_a_claim_tells_by_what_address_and_key_its_session_came() -> None:
+    origin = Origin("192.0.2.7/48832", trusted=False, key="build")
+    facts = {"actor": 3, "place": 4, "number": 5, "session": "x", "standing": Standing.WAITS, "age": 1.0}
+    claim = claim_of(hello(1), ASK, **facts, origin=origin)  # type: ignore[arg-type]  # all of them fit
+    assert (claim.peer, claim.key) == ("192.0.2.7/48832", "build")
+    claim = claim_of(None, ASK, **facts, origin=origin)  # type: ignore[arg-type]  # all of them fit
+    assert (claim.peer, claim.key) == ("", "")
 
 
 def test_of_a_session_that_is_on_its_way_nothing_is_told_but_what_it_asked() -> None:

@@ -121,3 +121,8 @@ def test_a_session_is_told_with_what_it_does() -> None:
     assert person_at_work(busy) == "1000 on node1, pid 4711 (make -j4), job 17, 'it's\\nlate'"
     assert person_at_work(replace(hello(1), job="17")) == "alice on node1, pid 4711 (make), job 17"  # as its own word
     assert person(holder("a", host="", pid=0)) == "a session that is on its way"
+
+
+def test_a_session_is_told_with_its_key_if_it_proved_one() -> None:
+    assert person(holder("a", key="bob")) == "alice on node1, pid 4711, key bob"
+    assert person_at_work(hello(1), "bob") == "alice on node1, pid 4711, key bob (make)"
