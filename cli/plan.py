@@ -16,7 +16,6 @@ lockerports LOW-HIGH: the ports of lockers and registry; nothing: those that the
 keepalive  T,I,P: seconds of silence, seconds between probes, and probes without answer until a peer counts as gone
 insecure   yes: whoever can connect may use and stop it
 group      the multicast group that it answers, written likewise; nothing: none
-ttl        hops that its answers may travel
 ========== ====================================================================================================
 
 The rule: each word has one meaning here and one writer, ``transport/launch.py``; what is not said is the default.
@@ -63,7 +62,6 @@ class Plan:
     keepalive: tuple[int, int, int] = (60, 10, 6)
     insecure: bool = False
     group: str = ""
-    ttl: int = 1
     keys: DaemonKeys | None = None  # only ``holdfast serve`` has them: they are a person's
 
 
@@ -89,7 +87,6 @@ def plan_from_words(words: Sequence[str]) -> Plan:
         keepalive=(time, interval, probes),
         insecure=given.get("insecure") == "yes",
         group=given.get("group", ""),
-        ttl=int(given.get("ttl", "1")),
     )
 
 

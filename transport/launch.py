@@ -127,7 +127,7 @@ def _network_words(meant: Target, settings: Settings) -> dict[str, str]:
     if meant.tcp is not None:
         words["tcp"] = str(meant.tcp)
     if meant.group is not None:
-        words |= {"group": str(meant.group), "ttl": str(settings.discovery_ttl)}
+        words["group"] = str(meant.group)
     alive = (settings.tcp_keepalive_time, settings.tcp_keepalive_intvl, settings.tcp_keepalive_probes)
     words["keepalive"] = ",".join(map(str, alive))
     if settings.comm == "flom":

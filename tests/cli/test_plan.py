@@ -29,7 +29,6 @@ def test_every_word_is_read() -> None:
         "keepalive=1,2,3",
         "insecure=yes",
         "group=tcp://239.255.0.1:28015",
-        "ttl=4",
     ]
     assert plan_from_words(words) == Plan(
         socket="/s",
@@ -48,7 +47,6 @@ def test_every_word_is_read() -> None:
         keepalive=(1, 2, 3),
         insecure=True,
         group="tcp://239.255.0.1:28015",
-        ttl=4,
     )
 
 

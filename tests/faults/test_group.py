@@ -67,6 +67,19 @@ def test_where_it_listens_at_one_address_it_tells_that_one(house: House, group: 
     assert found(group).address == "127.0.0.1"
 
 
+def test_with_keys_its_answer_tells_the_public_one_and_only_who_is_admitted_comes_in(house: House, group: Tcp) -> None:
+    keys, admitted = house.path / "keys", house.path / "admitted"
+    assert house.run("keygen", str(keys), "--name", "daemon", "--name", "alice").returncode == 0
+    admitted.mkdir(mode=0o700)
+    (admitted / "alice.key").write_bytes((keys / "alice.key").read_bytes())
+    daemon = ["--curve-key", str(keys / "daemon.key_secret"), "--curve-clients", str(admitted)]
+    wait_line(house.spawn("serve", "--discover", group.where, *daemon).stderr, "HFD001I")
+    assert found(group).key in (keys / "daemon.key").read_text()
+    alice = ["--curve-key", str(keys / "alice.key_secret"), "--curve-server", str(keys / "daemon.key")]
+    assert house.run("run", "-r", "printer", "--discover", group.where, *alice, "--", "true").returncode == 0
+    assert house.run("run", "-r", "printer", "--discover", group.where, "--", "true").returncode == 99
+
+
 def test_floms_first_command_starts_it_and_others_find_that_one(house: House, group: Tcp) -> None:
     flom = [sys.executable, "-m", "holdfast.cli.flom", "-A", group.host, "-P", str(group.port), "-n", "lo"]
     holder = house.popen([*flom, "-d", "-1", "--", "sh", "-c", "echo held; exec cat"])

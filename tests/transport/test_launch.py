@@ -46,10 +46,8 @@ def test_a_daemon_on_the_network_is_told_where_it_listens_and_when_a_connection_
 
 
 def test_flom_s_daemon_answers_its_group_and_is_open_to_everybody() -> None:
-    settings = Settings(
-        comm="flom", unicast_address="h", multicast_address="239.255.0.1", multicast_port=7, discovery_ttl=3
-    )
+    settings = Settings(comm="flom", unicast_address="h", multicast_address="239.255.0.1", multicast_port=7)
     words = launch.daemon_command(target(settings), settings, 9)[4:]
-    assert words[-5:] == [
-        *("tcp=tcp://h:28015", "group=239.255.0.1:7", "ttl=3", "keepalive=60,10,6", "insecure=yes"),
+    assert words[-4:] == [
+        *("tcp=tcp://h:28015", "group=239.255.0.1:7", "keepalive=60,10,6", "insecure=yes"),
     ]
