@@ -12,6 +12,7 @@ import select
 import socket
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from time import monotonic
 
 from . import discover, identity
@@ -124,9 +125,14 @@ def write_dump(settings: Settings, environ: Mapping[str, str]) -> str:
 
 
 def _find(settings: Settings) -> Wire:
-    wire = discover.find(settings)
+    """The daemon; if it is on this host, by its UNIX socket, where the kernel says who we are and who it is."""
+    meant, wire = target(settings), None
+    if meant.tcp is not None:
+        with suppress(Unreachable):
+            wire = discover.find_here(meant.place)
+    wire = wire or discover.find(settings)
     if wire is None:
-        raise Unreachable(discover.none_runs(target(settings)))
+        raise Unreachable(discover.none_runs(meant))
     return wire
 
 

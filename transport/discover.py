@@ -114,10 +114,11 @@ def _find(meant: Target, settings: Settings, patience: float) -> Wire | None:
         return _find_there(meant.tcp, settings, patience)
     if meant.group is not None:
         return _find_in_group(meant.group, settings, patience)
-    return _find_here(meant.place, patience)
+    return find_here(meant.place, patience)
 
 
-def _find_here(place: Address, patience: float) -> Wire | None:
+def find_here(place: Address, patience: float = inf) -> Wire | None:
+    """As ``find``, by the UNIX socket of a daemon on this host, wherever else it listens."""
     if place.run_dir and not addresses.check_directory(place.run_dir):
         return None
     try:
@@ -249,7 +250,7 @@ def _start_or_wait(meant: Target, settings: Settings, environ: Mapping[str, str]
 def _find_started(meant: Target, settings: Settings, patience: float) -> Wire | None:
     """The daemon, if somebody has started it meanwhile. A group is not searched again before it has its place here."""
     if meant.tcp is None and meant.group is not None:
-        here = _find_here(meant.place, patience)
+        here = find_here(meant.place, patience)
         if here is None:
             return None
         here.close()
