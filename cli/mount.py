@@ -54,6 +54,15 @@ def _where(meant: Target) -> Mapping[str, str]:
     return {"rundir": meant.place.run_dir} if meant.place.run_dir else {"socket": meant.place.socket}
 
 
+def _keys(settings: Settings) -> Mapping[str, str]:
+    """Where ours and the daemon's are; that process begins in another directory."""
+    server = settings.curve_server
+    if server is not None and os.path.exists(server):
+        server = os.path.abspath(server)
+    named = (("curvekey", settings.curve_key and os.path.abspath(settings.curve_key)), ("curveserver", server))
+    return {word: value for word, value in named if value is not None}
+
+
 def _command(settings: Settings, path: str) -> list[str]:
-    words = {**_where(target(settings)), "mount": path}
+    words = {**_where(target(settings)), **_keys(settings), "mount": path}
     return [sys.executable, "-P", "-m", MODULE, *(f"{key}={value}" for key, value in words.items())]

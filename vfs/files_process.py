@@ -161,6 +161,8 @@ def alone(words: Sequence[str]) -> int:
         run_dir=given.get("rundir"),
         endpoint=parse(given["endpoint"]) if "endpoint" in given else None,
         group=parse_group(given["group"], 0) if "group" in given else None,
+        curve_key=given.get("curvekey"),
+        curve_server=given.get("curveserver"),
     )
     starter = int(given.get("ready", "-1"))
 
