@@ -35,6 +35,7 @@ EVENTS = {
     "HFD032I": "descriptors are free again; new connections are let in",
     "HFD033W": "a note for whoever wants to start a daemon cannot be written",
     "HFD034W": "something came to a socket that is no client, or none that keeps to the protocol",
+    "HFD035W": "the registry has no port; on other machines nobody sees who holds and waits",
     "HFD040I": "a dump is written",
     "HFD041W": "a dump cannot be written",
     "HFD042I": "a process is asked for its stack, which follows",

@@ -15,7 +15,8 @@ import time
 
 from ..transport import identity
 from ..transport.addresses import registry_name
-from ..transport.listeners import TcpPlace
+from ..transport.errors import Unreachable
+from ..transport.listeners import TcpListener, TcpPlace
 from ..transport.messages import Hello, Ready
 from ..transport.picture import Scene
 from ..transport.pipe import Pipe
@@ -23,7 +24,8 @@ from ..transport.report import document
 from ..transport.sockets import Router, raise_descriptor_limit
 from ..transport.wire import ID_SIZE
 from .feeds import Feeds
-from .locker_process import begin, listen
+from .locker_process import begin
+from .log import event
 from .process import Process
 from .registry import Registry
 
@@ -50,7 +52,7 @@ def main(
     address = registry_name(number)
     clear_predecessors(directory)
     pipe = Pipe(end)
-    listener = listen(tcp, pipe)
+    listener = listen(tcp)
     router = Router(os.path.join(directory, address), limit=raise_descriptor_limit(), tcp=listener)
     registry = Registry(
         incubator,
@@ -62,6 +64,15 @@ def main(
     process.carry_out(registry.open())
     pipe.send(Ready(address, os.getpid(), os.getppid(), listener.port if listener else 0))
     sys.exit(process.run())
+
+
+def listen(tcp: TcpPlace | None) -> TcpListener | None:
+    """Listen on TCP too, if the daemon does and a port is free; without one, those on this machine see all the same."""
+    try:
+        return None if tcp is None else TcpListener(tcp)
+    except Unreachable as error:
+        event("HFD035W", why=error)
+        return None
 
 
 def clear_predecessors(directory: str) -> None:

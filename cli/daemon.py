@@ -144,11 +144,15 @@ def _who_holds_on(path: str) -> str:
     return f"a daemon is running already for {path}, or is starting or ending"
 
 
-def clear_leftovers(directory: str) -> None:
-    """Remove what a killed daemon's processes left; we have the directory's lock, so none of them lives."""
+def clear_leftovers(directory: str, *, ours: bool = False) -> None:
+    """Remove what a killed daemon's processes left; we have the directory's lock, so none of them lives.
+
+    Args:
+        ours: it is our own that have ended; then ``multiprocessing`` removes the directory of our fork server, at exit.
+    """
     for name in os.listdir(directory):
         path = os.path.join(directory, name)
-        if name.startswith("pymp-"):
+        if name.startswith("pymp-") and not ours:
             shutil.rmtree(path)
         elif name.startswith(("locker-", "registry-", "picture-", "left-behind-")) or name.endswith(UNFINISHED):
             os.unlink(path)
@@ -294,7 +298,7 @@ def serve(plan: Plan, *, ready: Callable[[str], None]) -> int:
     code = process.run()
     children.close()
     if os.path.isdir(plan.directory):
-        clear_leftovers(plan.directory)
+        clear_leftovers(plan.directory, ours=True)
     if plan.mount:
         _clear_mount(plan.mount)
     return code

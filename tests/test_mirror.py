@@ -22,6 +22,7 @@ WITHOUT_A_SOURCE = {
     "actors/test_registry_histories.py": "registry.py, in random histories",
     "actors/test_watched_histories.py": "watched.py, in random histories",
     "transport/test_discover_network.py": "discover.py, for a daemon at an endpoint or in a group",
+    "cli/test_serve_bind.py": "serve.py, the daemon on the network",
     "transport/test_sockets_tcp.py": "sockets.py, on TCP besides",
     "transport/test_protocol_page.py": "compares docs/protocol.md with messages.py",
     "transport/test_session_explains.py": "session.py, when it asks why it waits",

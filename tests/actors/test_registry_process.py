@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import json
+import logging
+import socket
 from pathlib import Path
 
-from holdfast.actors.registry_process import introduction, write
+import pytest
+
+from holdfast.actors.registry_process import introduction, listen, write
+from holdfast.transport.listeners import TcpPlace
 from scenes import NOW, holder, resource, scene
 
 
 def test_it_introduces_itself_as_somebody_new_each_time() -> None:
     assert introduction().session != introduction().session
     assert introduction().inside == ()
+
+
+def test_without_a_free_port_it_serves_those_on_this_machine(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener = listen(TcpPlace(socket.AF_INET, ("127.0.0.1", 0)))
+    assert listener is not None
+    monkeypatch.setattr(logging.getLogger("holdfast"), "propagate", True)
+    assert listen(TcpPlace(socket.AF_INET, ("127.0.0.1", 0), (listener.port, listener.port))) is None
+    assert f"no port is free in {listener.port}-{listener.port}" in caplog.text
+    assert listen(None) is None
+    listener.close()
 
 
 def test_the_picture_is_written_for_us_alone(tmp_path: Path) -> None:
