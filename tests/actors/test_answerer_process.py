@@ -48,7 +48,9 @@ def discovery(*, address: str = "") -> Iterator[tuple[Tcp, Pipe]]:
 
 
 def hear(pipe: Pipe) -> Message:
-    return wait_until(pipe.receive, "the child's word")
+    message = wait_until(pipe.receive, "the child's word")
+    assert message is not None
+    return message
 
 
 def reported(pipe: Pipe) -> dict[str, object]:

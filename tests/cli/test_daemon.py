@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import stat
 from pathlib import Path
 
 import pytest
 
+from holdfast.actors.answerer import Being
+from holdfast.actors.children import Inherited
 from holdfast.cli import daemon
 from holdfast.cli.daemon import claim, clear_leftovers, lock_directory
+from holdfast.cli.plan import Plan
+from holdfast.transport.endpoints import Tcp
 from holdfast.transport.errors import Unreachable
+from holdfast.transport.messages import Seek
+from holdfast.transport.multicast import seek
+from holdfast.transport.wire import decode
 from raw import find, start_daemon
 from support import House, wait_dead, wait_until
 
@@ -36,6 +44,23 @@ def test_what_a_killed_daemon_left_is_cleared_and_nothing_else(house: House) -> 
     (house.path / "pymp-1" / "listener-1").mkdir(parents=True)
     clear_leftovers(str(house.path))
     assert sorted(os.listdir(house.path)) == ["daemon.log", "dump-1.json", "mine"]
+
+
+@pytest.mark.parametrize(("told", "address"), [("tcp://127.0.0.1:4711", "127.0.0.1"), ("tcp://[::]:4711", "")])
+def test_what_is_asked_before_the_discovery_is_ready_waits_in_its_socket(told: str, address: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("", 0))
+        group = Tcp("239.255.81.1", free.getsockname()[1], "lo")
+    plan = Plan(socket="/s", directory="/s.d", lifespan=1.0, tcp=told, group=str(group))
+    (discovery,) = [spec for spec in daemon.staff_of(plan) if spec.role == "discovery"]
+    inherited, answered, being, _ = discovery.arguments
+    assert isinstance(inherited, Inherited)
+    with socket.socket(fileno=inherited._descriptor) as listening:
+        assert seek(group, attempts=1, timeout=0.0, ttl=1) == []
+        assert isinstance(decode(listening.recv(2048)), Seek)
+    assert answered == group
+    assert isinstance(being, Being)
+    assert (being.port, being.address) == (4711, address)
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ UP_LOOPBACK, UP_CARD, DOWN_CARD, UP_LINE = (
 def having(monkeypatch: pytest.MonkeyPatch, *flags: int) -> None:
     """This machine has interfaces 1, 2 … with those flags."""
     names = [(number, str(number)) for number in range(1, len(flags) + 1)]
-    monkeypatch.setattr(interfaces._socket, "if_nameindex", lambda: names)
+    monkeypatch.setattr("_socket.if_nameindex", lambda: names)
     monkeypatch.setattr(interfaces, "_flags", lambda asking, name: flags[int(name) - 1])
 
 
