@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 
 from ..transport import asked
-from ..transport.discover import none_runs
-from ..transport.errors import NoSuchResource, Unreachable
+from ..transport.discover import check_startable
+from ..transport.errors import NoSuchResource
 from ..transport.inquiry import Finding, inquire
 from ..transport.phrases import visible
 from ..transport.settings import Settings
-from ..transport.target import target
 from .exits import CONFLICT
 from .words import show
 
@@ -54,8 +53,8 @@ def verdict(settings: Settings, found: Finding | None) -> tuple[bool, str]:
         Unreachable: no daemon is running, and none may be started.
     """
     name = settings.name
-    if found is None and (settings.lifespan == 0 or not settings.autostart):
-        raise Unreachable(f"{none_runs(target(settings))}, and none may be started here")
+    if found is None:
+        check_startable(settings)
     if found is not None and (found.exists or not found.why.granted):
         return found.why.granted, _answer(str(name), found)
     if settings.create:

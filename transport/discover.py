@@ -56,14 +56,7 @@ def connect(settings: Settings, environ: Mapping[str, str], patience: float = in
     wire = _find(meant, settings, patience)
     if wire is not None:
         return wire
-    if settings.lifespan == 0 or not settings.autostart:
-        raise Unreachable(f"{none_runs(meant)}, and none may be started here; start one with: {_by_hand(meant)}")
-    if settings.curve_server is not None and (meant.tcp or meant.group):
-        raise Unreachable(
-            f"{none_runs(meant)}, and only who has its keys can start it: "
-            f"{_by_hand(meant)} --curve-key FILE --curve-clients DIR"
-        )
-    _check_ours(meant, flom=settings.comm == "flom")
+    check_startable(settings)
     addresses.prepare(meant.place)
     return _start_or_wait(meant, settings, environ, min(START, patience))
 
@@ -89,6 +82,23 @@ def enter(place: str | Peer, patience: float = inf, directory: str = "") -> Wire
 
         return curve.Wire(place, patience)
     return Wire(place, patience, directory)
+
+
+def check_startable(settings: Settings) -> None:
+    """Make sure that a daemon may be started where ``settings`` look for one.
+
+    Raises:
+        Unreachable: it may not; the sentence says that there is none, and what to do.
+    """
+    meant = target(settings)
+    if settings.lifespan == 0 or not settings.autostart:
+        raise Unreachable(f"{none_runs(meant)}, and none may be started here; start one with: {_by_hand(meant)}")
+    if settings.curve_server is not None and (meant.tcp or meant.group):
+        raise Unreachable(
+            f"{none_runs(meant)}, and only who has its keys can start it: "
+            f"{_by_hand(meant)} --curve-key FILE --curve-clients DIR"
+        )
+    _check_ours(meant, flom=settings.comm == "flom")
 
 
 def none_runs(meant: Target) -> str:

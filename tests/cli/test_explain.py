@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from holdfast.cli.explain import tell_whether_free, verdict
+from holdfast.transport.endpoints import Tcp
 from holdfast.transport.errors import NoSuchResource, Unreachable
 from holdfast.transport.inquiry import Finding
 from holdfast.transport.messages import Explained
@@ -47,6 +48,11 @@ def test_what_exists_is_not_to_be_created_anyway() -> None:
 def test_where_no_daemon_may_be_started_none_is_reached(settings: Settings) -> None:
     with pytest.raises(Unreachable, match="none may be started here"):
         verdict(settings, None)
+
+
+def test_where_none_could_be_started_the_lock_would_not_be_granted() -> None:
+    with pytest.raises(Unreachable, match="open to the network is not started unasked"):
+        verdict(Settings(name="x", group=Tcp("239.255.0.1", 28015)), None)
 
 
 def test_nothing_that_is_said_obeys_a_terminal(
