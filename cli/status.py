@@ -49,12 +49,13 @@ COLUMNS = (
     Column("USER", least=6),
     Column("HOST", least=6),
     Column("PID", right=True),
+    Column("KEY", least=6),
     Column("JOB", least=6),
     Column("COMMAND", least=10),
     Column("REASON", least=8),
 )
 SINCE, HOST = 3, 6  # of these
-NOBODY = ("", "", "", "", "", "")  # from USER to REASON
+NOBODY = ("", "", "", "", "", "", "")  # from USER to REASON
 
 
 @click.command()
@@ -247,7 +248,7 @@ def _claim_row(
     elif stopped(claim):
         told += ", stopped"
     who = (visible(claim.user) or str(claim.uid), visible(claim.host), str(claim.pid)) if claim.pid else ("", "", "")
-    what = (visible(claim.job), visible(claim.command), visible(claim.reason))
+    what = (visible(claim.key), visible(claim.job), visible(claim.command), visible(claim.reason))
     return [
         Cell(name),
         Cell(share(kind, claim.mode, claim.quantity, claim.element)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-OURS = {"pid", "user", "host", "command", "job", "since", "wait", "token", "element", "reason"}  # of a session
+OURS = {"pid", "user", "host", "key", "command", "job", "since", "wait", "token", "element", "reason"}  # of a session
 OURS_OF_RESOURCES = {"mode", "capacity", "in_use", "order", "statistics"}
 _OURS = {*OURS, *OURS_OF_RESOURCES, "refused", "summary", "all.json"}
 

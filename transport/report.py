@@ -183,6 +183,7 @@ def _claim(view: ClaimView, clock: _Clock) -> Json:
         "job": claim.job,
         "reason": claim.reason,
         "peer": claim.peer,
+        "key": claim.key,
         "inside": list(claim.inside),
         "blockers": list(claim.blockers),
     }

@@ -281,6 +281,7 @@ CLAIM_FILES: Mapping[str, Callable[[ClaimView], str]] = {
     "pid": lambda view: _line(view.claim.pid or ""),
     "user": lambda view: _line(view.claim.user),
     "host": lambda view: _line(view.claim.host),
+    "key": lambda view: _line(view.claim.key),
     "command": lambda view: _line(view.claim.command),
     "job": lambda view: _line(view.claim.job),
     "wait": lambda view: _line(f"{view.claim.waited:.3f}"),
@@ -288,7 +289,7 @@ CLAIM_FILES: Mapping[str, Callable[[ClaimView], str]] = {
     "element": lambda view: _line(view.claim.element),
     "reason": lambda view: _line(view.claim.reason),
 }
-OURS = ("pid", "user", "host", "command", "job", "since", "wait", "token", "element", "reason")
+OURS = ("pid", "user", "host", "key", "command", "job", "since", "wait", "token", "element", "reason")
 FLOMS = {  # what FLoM shows of a session besides its peer, by the type of the resource: of a holder, of a waiter
     Kind.SIMPLE: (("lock_mode",), ("lock_mode",)),
     Kind.HIERARCHICAL: (("lock_mode",), ("lock_mode",)),

@@ -114,10 +114,12 @@ def test_a_pattern_chooses_the_rows() -> None:
 
 def test_what_a_client_said_never_reaches_the_terminal_as_it_is() -> None:
     evil = "\x1b[2J\u202e\x9b"
-    shown = scene(resource("printer"), holder("a", **dict.fromkeys(("command", "user", "host", "job", "reason"), evil)))
+    shown = scene(
+        resource("printer"), holder("a", **dict.fromkeys(("command", "user", "host", "key", "job", "reason"), evil))
+    )
     told = "\n".join(table(COLUMNS, rows(shown, "", NOW, WALL, lambda claim: False)))
     assert told.replace("\n", "").isprintable()
-    assert told.count("\\x1b[2J\\u202e\\x9b") == 5
+    assert told.count("\\x1b[2J\\u202e\\x9b") == 6
 
 
 # --- when it is shown -------------------------------------------------------------------------------------------------

@@ -82,10 +82,10 @@ def test_the_time_left_is_never_below_nothing() -> None:
 
 
 def test_a_holder_says_how_long_it_had_waited() -> None:
-    shown = scene(resource("a.b"), holder("x", "a.b", waited=1.23456, element="b", token=9))
+    shown = scene(resource("a.b"), holder("x", "a.b", waited=1.23456, element="b", token=9, key="alice"))
     (claim,) = told(shown)["resources"][0]["holders"]
     assert (claim["wait"], claim["left"], claim["element"], claim["token"]) == (1.235, None, "b", 9)
-    assert (claim["standing"], claim["position"]) == ("holds", None)
+    assert (claim["standing"], claim["position"], claim["key"]) == ("holds", None, "alice")
 
 
 def test_a_parked_session_is_told_beside_the_resources() -> None:

@@ -159,12 +159,15 @@ def shown(tree: Tree, path: str, names: set[str]) -> dict[str, str]:
 
 
 def test_a_holder_shows_who_it_is_and_what_it_got() -> None:
-    claim = holder("a", "red.green", element="red", token=17, waited=0.25, age=10.0, job="slurm 17", reason="nightly")
+    claim = holder(
+        "a", "red.green", element="red", token=17, waited=0.25, age=10.0, job="slurm 17", reason="nightly", key="al"
+    )
     tree = tree_of(resource("red.green"), claim)
     assert shown(tree, "/status/lockers/3/holders/2", OURS) == {
         "pid": "4711\n",
         "user": "alice\n",
         "host": "node1\n",
+        "key": "al\n",
         "command": "make -j4\n",
         "job": "slurm 17\n",
         "since": "2026-11-20T19:34:48.250Z\n",
