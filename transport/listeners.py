@@ -29,6 +29,7 @@ from typing import Protocol
 
 from .errors import Unreachable
 from .keys import DaemonKeys
+from .peers import MOST_PROBES, MOST_SECONDS
 
 BACKLOG = 4096  # connections that wait in the kernel while we do not accept
 LOCAL = "localhost/"  # FLoM's name of a connection that comes by a UNIX socket
@@ -200,10 +201,20 @@ class TcpPlace:
         return replace(self, sockaddr=(self.sockaddr[0], 0, *self.sockaddr[2:]), ports=ports)
 
     @property
+    def probing(self) -> tuple[int, int, int]:
+        """``keepalive`` within what the kernel takes: libzmq aborts when it refuses something."""
+        time, interval, probes = self.keepalive
+        return _within(time, MOST_SECONDS), _within(interval, MOST_SECONDS), _within(probes, MOST_PROBES)
+
+    @property
     def unacknowledged(self) -> int:
         """Milliseconds after which a peer that does not acknowledge what it is sent counts as gone."""
-        time, interval, probes = self.keepalive
+        time, interval, probes = self.probing
         return (time + interval * probes) * 1000
+
+
+def _within(number: int, most: int) -> int:
+    return max(1, min(number, most))
 
 
 class TcpListener:

@@ -54,6 +54,7 @@ QUEUE = 64  # messages in each direction for one peer
 LOOK_AGAIN = 0.2  # seconds until a router that accepts nobody counts its descriptors again
 GIVEN = 5  # bytes of a routing id that libzmq gave, the first of them zero
 BY_TCP = b"\1"  # what is added to it for a connection by TCP
+NOBODY = 1 << 30  # no descriptor of anybody
 CHOSEN = b"?"  # what a routing id begins with that the client chose
 
 FAILURES = {
@@ -158,10 +159,10 @@ class _Mailbox:
             frame = self.socket.recv()
             return routing_id, b"" if self._drop_rest() else frame
         message = self.socket.recv(copy=False)
-        descriptor = int(message.get(zmq.SRCFD))
+        descriptor = int(_property(message, zmq.SRCFD) or NOBODY)
         credentials, origin = None, Origin()
         if self.by_tcp:
-            origin = Origin(peer_of(descriptor), False, *split_name(_key(message)))
+            origin = Origin(peer_of(descriptor), False, *split_name(_property(message, "User-Id")))
         else:
             credentials = _credentials(message)
         frame_or_none = None if self._drop_rest() else message.bytes
@@ -185,7 +186,7 @@ class _Mailbox:
 
 
 def _keepalive(listener: TcpListener) -> list[tuple[zmq.SocketOption, int]]:
-    time, interval, probes = listener.place.keepalive
+    time, interval, probes = listener.place.probing
     return [
         (zmq.TCP_KEEPALIVE, 1),
         (zmq.TCP_KEEPALIVE_IDLE, time),
@@ -382,10 +383,10 @@ class Router:
         self._context.term()
 
 
-def _key(message: zmq.Frame) -> str:
-    """The name of the key that the doorkeeper admitted, "" without one."""
+def _property(message: zmq.Frame, name: int | str) -> str:
+    """What libzmq knows of a message's connection; "" if nothing. What it takes for ZMTP 1.0 has no descriptor even."""
     try:
-        return str(message.get("User-Id"))
+        return str(message.get(name))
     except zmq.ZMQError:
         return ""
 
@@ -393,7 +394,7 @@ def _key(message: zmq.Frame) -> str:
 def _credentials(message: zmq.Frame) -> tuple[int, int] | None:
     """(uid, pid) of a peer on a UNIX socket, which libzmq tells as ``host:uid:gid:pid``."""
     try:
-        parts = str(message.get("Peer-Address")).split(":")
+        parts = _property(message, "Peer-Address").split(":")
         return int(parts[-3]), int(parts[-1])
-    except (zmq.ZMQError, ValueError, IndexError):
+    except (ValueError, IndexError):
         return None

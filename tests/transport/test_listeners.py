@@ -89,6 +89,10 @@ def test_elsewhere_is_the_same_address_without_its_port() -> None:
     assert place.unacknowledged == 7000
 
 
+def test_what_the_kernel_would_refuse_is_cut() -> None:
+    assert TcpPlace(socket.AF_INET, ("127.0.0.1", 0), keepalive=(0, 99_999, 500)).probing == (1, 32_767, 127)
+
+
 @pytest.mark.parametrize(("host", "ipv4_too"), [("::", True), ("::ffff:127.0.0.1", True), ("::1", False)])
 def test_ipv4_comes_only_by_an_address_that_means_it(host: str, ipv4_too: bool) -> None:
     listener = TcpListener(TcpPlace(socket.AF_INET6, (host, 0, 0, 0)))

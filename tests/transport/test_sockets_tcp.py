@@ -201,6 +201,29 @@ def test_what_is_no_client_is_counted_and_hurts_nobody(router: Router, listener:
     good.close()
 
 
+@pytest.mark.parametrize("said", [b"\x16\x03\x01\x00\xf4" + bytes(range(244)), b"\x01\x00\x03\x00ab" * 3])
+def test_what_is_taken_for_an_old_version_of_zmtp_is_from_nobody(
+    router: Router, listener: TcpListener, said: bytes
+) -> None:
+    """A TLS hello is; libzmq does not know by which descriptor such a message came."""
+    with socket.create_connection(("127.0.0.1", listener.port)) as bad:
+        bad.sendall(said)
+        [change] = changes(router, 1)
+        _, arrived = arrival(router)
+        assert arrived.fd not in (change.fd, ~change.fd)
+        assert arrived.origin.peer == ""
+
+
+def test_a_connection_is_made_though_the_keepalive_is_beyond_what_the_kernel_takes(path: str) -> None:
+    listener = TcpListener(TcpPlace(socket.AF_INET, ("127.0.0.1", 0), keepalive=(10**9, 0, 10**9)))
+    router = Router(path, limit=1000, tcp=listener)
+    wire = Wire(peer(listener))
+    wire.send(b"hello")
+    assert arrival(router)[1].frame == b"hello"
+    wire.close()
+    router.close()
+
+
 def test_after_it_stopped_listening_nobody_gets_in_and_those_inside_are_served(
     router: Router, listener: TcpListener
 ) -> None:
