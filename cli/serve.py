@@ -132,9 +132,13 @@ def _keys(settings: Settings, meant: Target, *, asked: bool) -> DaemonKeys | Non
         return None
     if settings.curve_clients is None and not asked:
         return None
-    from ..transport.keys import daemon_keys
+    from ..transport.keys import Admitted, daemon_keys
 
-    return daemon_keys(settings.curve_key, settings.curve_clients)
+    keys = daemon_keys(settings.curve_key, settings.curve_clients)
+    if keys is not None:
+        for complaint in Admitted(keys.clients).look():
+            say(f"it admits nobody: {complaint}")
+    return keys
 
 
 def _check_loopback(meant: Target) -> None:

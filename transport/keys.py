@@ -107,12 +107,12 @@ def read_pair(path: str) -> Pair:
         InvalidSetting: it cannot be read, is no such file, or others than its owner may read or change it.
     """
     text, mode = _read(path)
-    if mode & 0o077:
-        raise InvalidSetting(f"others can read the secret key in {path}; first: chmod 600 {path}", key="curve_key")
     public, secret = _value(text, "public-key"), _value(text, "secret-key")
     if not public or not secret:
         hint = f"; the secret key is in a file such as NAME{SECRET}" if public else ""
         raise InvalidSetting(f"{path} holds no secret key{hint}", key="curve_key")
+    if mode & 0o077:
+        raise InvalidSetting(f"others can read the secret key in {path}; first: chmod 600 {path}", key="curve_key")
     return Pair(public, secret, path)
 
 
@@ -179,7 +179,7 @@ def create(directory: str, name: str) -> tuple[str, str]:
 class Admitted:
     """Who is admitted, as the directory says at this moment.
 
-    ``complaints`` says which files in it were passed over, and why.
+    ``complaints`` says which files in it were passed over, and why, when it was read last.
 
     Raises:
         InvalidSetting: it is no directory, or everybody on this machine could put a key into it.
@@ -197,15 +197,20 @@ class Admitted:
 
         A directory that cannot be read any more admits nobody.
         """
+        self.look()
+        return self._names.get(public, "")
+
+    def look(self) -> list[str]:
+        """Read the directory again if it has changed; return ``complaints``."""
         try:
             entries = sorted([*_entries(self._directory, ""), *_entries(f"{self._directory}/{ADMINS}", f"{ADMINS}/")])
         except OSError as error:
             self._entries, self._names = None, {}
             self.complaints = [f"{self._directory} cannot be read: {error.strerror}"]
-            return ""
-        if entries != self._entries:
-            self._take(entries)
-        return self._names.get(public, "")
+        else:
+            if entries != self._entries:
+                self._take(entries)
+        return self.complaints
 
     def _take(self, entries: list[Entry]) -> None:
         self._entries, self._names, self.complaints = entries, {}, []

@@ -64,7 +64,12 @@ def place(settings: Settings, tcp: Tcp | None, group: Tcp | None) -> Address:
 
 
 def shown_command_lines(settings: Settings) -> str:
-    """How much of our command line is told: over the network, where anybody could read it, no more than its name."""
+    """How much of our command line is told: over the network, where anybody could read it, no more than its name.
+
+    Under CURVE nobody reads it on the way.
+    """
+    if settings.curve_key is not None:
+        return settings.command_lines
     networked = settings.endpoint or settings.group or settings.unicast_address or settings.multicast_address
     return "name" if networked and settings.command_lines == "full" else settings.command_lines
 

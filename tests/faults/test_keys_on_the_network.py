@@ -194,7 +194,7 @@ def test_without_a_daemon_nobody_starts_one_that_has_no_keys(guarded: Guarded) -
         (("--bind", "tcp://127.0.0.1:0", "--curve-key", "KEY"), "give --curve-clients"),
         (("--bind", "tcp://127.0.0.1:0", "--curve-clients", "DIR"), "give --curve-key"),
         (("--curve-key", "KEY", "--curve-clients", "DIR"), "keys guard what listens on the network"),
-        (("--bind", "tcp://127.0.0.1:0", "--curve-key", "KEY.key", "--curve-clients", "DIR"), "chmod 600"),
+        (("--bind", "tcp://127.0.0.1:0", "--curve-key", "KEY.key", "--curve-clients", "DIR"), "holds no secret key"),
         (("--bind", "tcp://127.0.0.1:0", "--curve-key", "KEY", "--curve-clients", "NO"), "is not there"),
     ],
 )
@@ -204,6 +204,18 @@ def test_keys_that_cannot_be_used_are_refused_at_the_start(house: House, words: 
     refused = house.run("serve", *(real.get(word, word) for word in words))
     assert refused.returncode == 99
     assert sentence in refused.stderr
+
+
+def test_a_file_that_admits_nobody_is_told_at_the_start(guarded: Guarded, house: House) -> None:
+    (guarded.admitted / "carol.key").write_text("to be filled in")
+    words = ("--curve-key", guarded.secret("daemon"), "--curve-clients", str(guarded.admitted))
+    environ = {"HOLDFAST_RUN_DIR": str(house.path / "second")}
+    process = house.spawn("serve", "--bind", "tcp://127.0.0.1:0", *words, environ=environ)
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=LIMIT)
+    assert f"it admits nobody: {guarded.admitted}/carol.key holds no public key" in said
 
 
 def test_with_keys_a_daemon_may_listen_where_others_can_reach_it(house: House) -> None:

@@ -80,7 +80,6 @@ def test_a_secret_key_that_others_can_reach_is_refused(pair: tuple[str, str], wr
 
 
 def test_a_public_file_is_no_secret_one(pair: tuple[str, str]) -> None:
-    os.chmod(pair[0], 0o600)
     with pytest.raises(
         InvalidSetting, match=r"holds no secret key; the secret key is in a file such as NAME.key_secret"
     ):

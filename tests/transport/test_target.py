@@ -81,6 +81,7 @@ def test_over_the_network_no_more_than_a_commands_name_is_told(elsewhere: Settin
     assert shown_command_lines(elsewhere) == "name"
     assert shown_command_lines(replace(elsewhere, command_lines="none")) == "none"
     assert shown_command_lines(Settings()) == "full"
+    assert shown_command_lines(replace(elsewhere, curve_key="/k", curve_server="/s")) == "full"
 
 
 def test_places_of_long_names_are_cut_and_differ() -> None:
