@@ -78,6 +78,15 @@ def test_commands_find_it_by_its_endpoint_and_are_known_by_their_address(served:
     assert "Traceback" not in logged
 
 
+@pytest.mark.parametrize(("bind", "peer"), [("tcp://[::1]:0", "::1/"), ("tcp://[::ffff:127.0.0.1]:0", "127.0.0.1/")])
+def test_by_ipv6_it_is_the_same(house: House, bind: str, peer: str) -> None:
+    served = Served(house, bind=bind)
+    held = served.hold("printer")
+    assert f'"{peer}' in json.dumps(json.loads(served.run("status", "--json").stdout))
+    assert house.let_go(held) == 0
+    served.end()
+
+
 def test_over_tcp_nobody_may_stop_it_whatever_user_he_says_he_is(served: Served) -> None:
     for words in (("stop",), ("stop", "--now"), ("dump",)):
         refused = served.run(*words)
