@@ -197,7 +197,7 @@ def test_a_file_that_is_replaced_is_read_again(tmp_path: Path) -> None:
 def test_an_admin_is_who_lies_in_admins_whatever_else_he_is_called(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     root = admit(tmp_path / "admins", "root")
-    (tmp_path / "alice.key").write_bytes((tmp_path / "admins" / "root.key").read_bytes())
+    (tmp_path / "aaron.key").write_bytes((tmp_path / "admins" / "root.key").read_bytes())
     (tmp_path / "zoe.key").write_bytes((tmp_path / "admins" / "root.key").read_bytes())
     who = Admitted(str(tmp_path)).who(root)
     assert keys.split_name(who) == ("root", True)
