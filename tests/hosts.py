@@ -123,7 +123,8 @@ class Host(House):
 
     def daemons(self) -> list[int]:
         """The pids of the daemons (their main processes) on this host."""
-        pids = [pid for pid, line in self.processes().items() if "holdfast.cli.daemon" in line]
+        lines = self.processes().items()
+        pids = [pid for pid, line in lines if "holdfast.cli.daemon" in line or "-m holdfast serve" in line]
         return [pid for pid in pids if _parent(pid) not in pids]
 
     def named_flom(self) -> list[int]:

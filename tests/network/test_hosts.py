@@ -77,6 +77,13 @@ def test_a_slow_line_delays_and_loses_and_tcp_goes_over_it_whole() -> None:
         assert time.monotonic() - begin > 0.2  # the handshake, and there and back
 
 
+def test_over_a_line_that_loses_everything_nobody_is_reached() -> None:
+    with network("near", "far", line=Line(delay=0, loss=1, seed=1)) as (near, far):
+        ask = ("bash", "-c", f"exec 3<>/dev/tcp/{far.ipv4}/9")
+        with pytest.raises(subprocess.TimeoutExpired):
+            subprocess.run([*near.inside.enter, *ask], capture_output=True, timeout=0.5)
+
+
 def test_nothing_of_a_host_is_left() -> None:
     with network("mojan") as (host,):
         pid, path = host.inside.pid, host.path

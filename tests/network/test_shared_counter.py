@@ -46,7 +46,7 @@ def test_locks_stay_correct_on_a_line_that_delays_and_loses() -> None:
 
 def test_discovery_finds_the_daemon_over_such_a_line_with_its_attempts() -> None:
     with network("near", "far", line=Line(delay=0.05, loss=0.05, seed=4)) as (near, far):
-        patient = ("-A", "239.255.0.1", "-D", "8")
+        patient = ("-A", "239.255.0.1", "-D", "5")
         assert near.flom(*patient, "-d", "-1", "--", "true").returncode == 0
         for _ in range(5):
             done = far.flom(*patient, "-d", "0", "--", "echo", "mine")
