@@ -287,7 +287,9 @@ class Session:
         elif why is not None:
             self.error = why
         elif state is State.RELEASING:
-            self.error = self._unreachable("the connection ended while it was given back: lost or released, outcome unknown")
+            self.error = self._unreachable(
+                "the connection ended while it was given back: lost or released, outcome unknown"
+            )
         else:
             self._try_again()
 
