@@ -24,7 +24,7 @@ from types import TracebackType
 
 import pytest
 
-from support import LIMIT, House, wait_until
+from support import LIMIT, House, wait_dead, wait_until
 
 SLOW_LINE = Path(__file__).resolve().parent / "slow_line.py"
 
@@ -165,6 +165,7 @@ class Host(House):
         try:
             for daemon in self.daemons():
                 os.kill(daemon, signal.SIGINT)
+                wait_dead(daemon)  # or its lockers might stay, for who holds on another host
             super().close()
         finally:
             self.inside.close()

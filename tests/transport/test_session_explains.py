@@ -29,7 +29,7 @@ def test_why_is_not_asked_twice_before_it_is_answered() -> None:
     assert session.explain()
 
 
-@pytest.mark.parametrize("state", set(State) - {State.QUEUED, State.PARKED})
+@pytest.mark.parametrize("state", [state for state in State if state not in (State.QUEUED, State.PARKED)])
 def test_who_does_not_wait_does_not_ask_why(state: State) -> None:
     session = at(state)
     assert not session.explain()
