@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from .inflight import InFlight
+    from .peers import Peer
     from .waiting import Waiting
     from .wire import Message
     from .zmtp import Wire
@@ -99,6 +100,7 @@ class Lock:
         self._turn = Turn(resource)
         self._entered = False  # a ``with`` block
         self._wire: Wire | None = None
+        self._met: str | Peer | None = None  # where the incubator was that we asked last
         self._session = Session(
             identity.hello(
                 self._id,
@@ -134,6 +136,8 @@ class Lock:
                 raise UsageError(f"{self.resource} is held already by this Lock", resource=self.resource)
             self._entered = whole = False
             self._waiting, self._thread = None, get_ident()
+            if self._wire is None:
+                self._met = None
             try:
                 self._session.acquire(limit, monotonic())
                 self._take_steps()
@@ -294,7 +298,8 @@ class Lock:
                 assert incubator is not None  # it has named the locker
                 self._wire = discover.enter(incubator.beside(wanted.address), wanted.patience)
             else:
-                self._wire = discover.connect(self._settings, os.environ, wanted.patience)
+                self._wire = discover.connect(self._settings, os.environ, wanted.patience, self._met)
+                self._met = self._wire.place
         except Closed:
             self._session.ended()
         except (FileNotFoundError, ConnectionRefusedError):  # a locker that is just ending

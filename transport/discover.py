@@ -40,10 +40,14 @@ AGAIN = 0.05  # seconds until we try again while somebody else starts one
 NOT_FOR_US = (EADDRNOTAVAIL, EAFNOSUPPORT, ENETUNREACH)  # an address of a family that this host does not use
 
 
-def connect(settings: Settings, environ: Mapping[str, str], patience: float = inf) -> Wire:
+def connect(
+    settings: Settings, environ: Mapping[str, str], patience: float = inf, met: str | Peer | None = None
+) -> Wire:
     """A connection to the incubator of the daemon that ``settings`` mean; it is started if need be.
 
     Args:
+        met: where we waited before the connection broke. While nobody refuses us there, no other daemon of a group will
+            do: that one may only be cut off, and grants what another one would grant, too.
         patience: seconds for one that is there to greet us, or for somebody else to start one. If it is we who start
             it, that takes as long as it takes; so does the search in a group.
 
@@ -53,7 +57,8 @@ def connect(settings: Settings, environ: Mapping[str, str], patience: float = in
         Unreachable: there is no daemon, and none may be or could be started; the sentence says what to do.
     """
     meant = target(settings)
-    wire = _find(meant, settings, patience)
+    wire = None if met is None or isinstance(met, str) else _find_again(met, patience)
+    wire = wire or _find(meant, settings, patience)
     if wire is not None:
         return wire
     check_startable(settings)
@@ -125,6 +130,18 @@ def _find(meant: Target, settings: Settings, patience: float) -> Wire | None:
     if meant.group is not None:
         return _find_in_group(meant.group, settings, patience)
     return find_here(meant.place, patience)
+
+
+def _find_again(met: Peer, patience: float) -> Wire | None:
+    """The daemon that we met there, or whoever follows it; None if its host says that nobody does."""
+    try:
+        return enter(met, patience)
+    except ConnectionRefusedError:
+        return None
+    except Unreachable:
+        raise
+    except OSError as error:
+        raise Unreachable(f"the daemon at {met}, where we waited, cannot be reached: {error.strerror}") from error
 
 
 def find_here(place: Address, patience: float = inf) -> Wire | None:

@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from math import inf
+from typing import NoReturn
 
 import pytest
 
@@ -261,6 +262,34 @@ def test_of_two_the_first_named_is_taken_and_it_is_said(
     told = capsys.readouterr().err
     assert "split brain" in told
     assert f"the oldest is taken, {daemon.tcp}" in told
+
+
+def test_who_waited_goes_back_to_where_that_was_and_asks_no_group(group: Group, daemon: Daemon) -> None:
+    met = Peer(socket.AF_INET, daemon.address, Keepalive())
+    discover.connect(Settings(group=GROUP), {}, inf, met).close()
+    assert group.asked == []
+
+
+def test_when_that_daemon_is_gone_the_group_is_asked_again(group: Group, daemon: Daemon) -> None:
+    group.answer(daemon.tcp)
+    gone = nobody()
+    wire = discover.connect(Settings(group=GROUP), {}, inf, Peer(socket.AF_INET, (gone.host, gone.port), Keepalive()))
+    assert wire.path == str(daemon.tcp)
+    wire.close()
+
+
+def test_when_nothing_is_known_of_it_no_other_daemon_takes_its_place(
+    group: Group, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group.answer(daemon.tcp)
+
+    def cut_off(*_: object) -> NoReturn:
+        raise OSError(errno.EHOSTUNREACH, "No route to host")
+
+    monkeypatch.setattr(discover, "enter", cut_off)
+    with pytest.raises(Unreachable, match="where we waited, cannot be reached: No route to host"):
+        discover.connect(Settings(group=GROUP), {}, inf, Peer(socket.AF_INET, daemon.address, Keepalive()))
+    assert group.asked == []
 
 
 def test_who_answers_and_lets_nobody_in_is_just_ending(group: Group) -> None:
