@@ -5,6 +5,7 @@ The table "When the network breaks" in ``docs/manual.md`` says it in words; each
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -134,14 +135,15 @@ def test_when_the_daemons_host_vanishes_waiters_end_within_the_bound(
         assert mojan.let_go(holder) == 0  # over its own addresses it is still there
 
 
-def test_a_newcomer_cannot_reach_a_daemon_with_an_address(
-    mojan: Host, presanella: Host, quick: tuple[str, str]
-) -> None:
-    where = serve(mojan, "ipv4", *quick)
-    mojan.unplug()
-    done = presanella.run("run", "-r", "printer", *where, *quick, "--", "true")
+@both_sides
+def test_a_newcomer_cannot_reach_a_daemon_with_an_address(mojan: Host, presanella: Host, cut: str) -> None:
+    where = serve(mojan, "ipv4")
+    sever(presanella, cut)
+    with within(ATTEMPT):
+        done = presanella.run("run", "-r", "printer", *where, "--", "true")
     assert done.returncode == 99
     assert mojan.ipv4 in done.stderr
+    assert presanella.flom("-a", mojan.ipv4, "-d", "5000", "--", "true").returncode == 99
     assert presanella.daemons() == []
 
 
@@ -166,12 +168,31 @@ def test_a_newcomer_that_finds_nobody_is_refused_or_starts_a_daemon_of_its_own(
     here = mojan.hold_flom("-A", group, "-d", "-1")
     presanella.unplug()
     assert presanella.flom("-A", group, "-I", "100", "-d", "0", "--", "true").returncode == 99
+    refused = presanella.run("run", "-r", "printer", "--discover", group, "--", "true")
+    assert refused.returncode == 99
     there = presanella.hold_flom("-A", group, "-I", "100", "-d", "-1")  # now both hold "the" lock
     presanella.plug()
     told = wait_until(lambda: split(mojan, group), "both daemons heard")
     assert "split brain" in told
     assert mojan.let_go(here) == 0
     assert presanella.let_go(there) == 0
+
+
+@pytest.mark.parametrize("lifespan", ["0", "5000"])
+def test_a_waiter_whose_daemon_vanishes_takes_no_other_one(
+    mojan: Host, presanella: Host, quick: tuple[str, str], lifespan: str
+) -> None:
+    group = ("-A", GROUPS["ipv4"])
+    holder = mojan.hold_flom(*group, "-d", "-1")
+    traced = {"FLOM_TRACE_MASK": "1"}
+    waiter = presanella.spawn_flom(*group, *quick, "-d", lifespan, "--", "echo", "mine", environ=traced)
+    wait_line(waiter.stderr, "Queued(")
+    with within(BOUND + ATTEMPT):
+        mojan.unplug()
+        assert waiter.communicate(timeout=LIMIT)[0] == ""
+    assert waiter.returncode == 99
+    assert presanella.daemons() == []
+    assert mojan.let_go(holder) == 0
 
 
 def split(host: Host, group: str) -> str:
@@ -187,5 +208,10 @@ def test_after_a_partition_newcomers_take_the_older_daemon(mojan: Host, presanel
     assert presanella.flom(*group, "-I", "100", "-d", "-1", "--", "true").returncode == 0
     presanella.plug()
     wait_until(lambda: split(presanella, GROUPS["ipv4"]), "both daemons heard")
-    assert presanella.flom(*group, "-d", "0", "-o", "0", "--", "true").returncode == 98
+    taken = presanella.flom(*group, "-d", "0", "-o", "0", "--", "true")
+    assert taken.returncode == 98
+    assert f"the oldest is taken, tcp://{mojan.ipv4}:" in taken.stderr
+    (younger,) = re.findall(rf"{presanella.ipv4}:\d+", taken.stderr)[:1]
+    assert mojan.run("stop", "--now", "--endpoint", f"tcp://{younger}").returncode == 0
+    assert mojan.run("discover", GROUPS["ipv4"]).returncode == 0
     assert mojan.let_go(here) == 0
