@@ -36,7 +36,7 @@ from .words import show
 
 TICK = 1.0  # seconds after which ages on a screen are told anew
 INTERVAL = 0.2  # seconds between two pictures, at least
-WIDE = 100  # columns of a terminal below which the hour, and a host that is everybody's, are left out
+WIDE = 100  # columns of a terminal below which the hour, and a host that is only this one, are left out
 STDOUT = 1  # descriptor
 HOME, TO_END_OF_LINE, TO_END_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"  # ECMA-48: CUP, EL, ED
 
@@ -197,8 +197,8 @@ def _lines(scene: Scene, pattern: str) -> list[str]:
     room = _room()
     made = rows(scene, pattern, now, wall, is_stopped)
     if room is not None and room < WIDE:
-        hosts = {row[HOST].text for row in made} - {""}
-        made = [_without(row, {SINCE, HOST} if len(hosts) == 1 else {SINCE}) for row in made]
+        elsewhere = {row[HOST].text for row in made} - {"", visible(os.uname().nodename)}
+        made = [_without(row, {SINCE} if elsewhere else {SINCE, HOST}) for row in made]
     return table(COLUMNS, made, room=room, colours=_colours()) if made else []
 
 

@@ -179,12 +179,19 @@ def test_a_table_is_not_cut_where_no_terminal_is(follow: Follow) -> None:
 
 
 def test_a_table_is_cut_to_the_columns_that_the_environment_tells(follow: Follow) -> None:
-    follow([resource("printer"), holder("a", command="make " * 50)])
+    follow([resource("printer"), holder("a", command="make " * 50, host=os.uname().nodename)])
     told = CliRunner(env={"COLUMNS": "60"}).invoke(status).stdout.splitlines()
     assert max(map(len, told)) <= 60
     assert "…" in told[2]
     assert "SINCE" not in told[0]
     assert "HOST" not in told[0]
+
+
+def test_a_narrow_table_names_a_host_that_is_not_ours(follow: Follow) -> None:
+    follow([resource("printer"), holder("a", host="node7")])
+    told = CliRunner(env={"COLUMNS": "60"}).invoke(status).stdout.splitlines()
+    assert "HOST" in told[0]
+    assert "node7" in told[2]
 
 
 def test_where_several_hosts_are_shown_they_are_told_apart_however_narrow_it_is(follow: Follow) -> None:
