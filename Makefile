@@ -13,7 +13,7 @@ demo: dev  ## three commands contend for one lock
 	@PATH="$(abspath $(BIN)):$$PATH" sh docs/demo.sh
 
 test: lint types  ## everything that must be true before a commit
-	$(BIN)/python -m pytest --benchmark-disable tests bench
+	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal --benchmark-disable tests bench
 
 check: test
 

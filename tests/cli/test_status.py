@@ -189,9 +189,7 @@ def test_a_table_is_cut_to_the_columns_that_the_environment_tells(follow: Follow
 
 def test_a_narrow_table_names_a_host_that_is_not_ours(follow: Follow) -> None:
     follow([resource("printer"), holder("a", host="node7")])
-    told = CliRunner(env={"COLUMNS": "60"}).invoke(status).stdout.splitlines()
-    assert "HOST" in told[0]
-    assert "node7" in told[2]
+    assert "node7" in CliRunner(env={"COLUMNS": "60"}).invoke(status).stdout
 
 
 def test_where_several_hosts_are_shown_they_are_told_apart_however_narrow_it_is(follow: Follow) -> None:
