@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import hosts
 from hosts import Host, Line, network
 from support import LIMIT, alive, wait_line
 
@@ -36,10 +37,20 @@ print("whole")
 """
 
 
+@pytest.mark.parametrize(("required", "outcome"), [("", pytest.skip.Exception), ("required", pytest.fail.Exception)])
+def test_where_there_can_be_no_hosts_their_tests_are_skipped_unless_they_are_required(
+    monkeypatch: pytest.MonkeyPatch, required: str, outcome: type[BaseException]
+) -> None:
+    monkeypatch.setattr(hosts, "why_not", lambda: "no root")
+    monkeypatch.setenv("HOLDFAST_TEST_HOSTS", required)
+    with pytest.raises(outcome, match="no root"), network("mojan"):
+        pass
+
+
 @pytest.fixture
 def two() -> Iterator[list[Host]]:
-    with network("mojan", "presanella") as hosts:
-        yield hosts
+    with network("mojan", "presanella") as made:
+        yield made
 
 
 def talk(here: Host, there: Host, address: str, size: int) -> str:
