@@ -60,7 +60,7 @@ def test_the_variable_names_the_daemon_too(mojan: Host, presanella: Host) -> Non
     serve(mojan, "--bind", f"tcp://{mojan.ipv4}:28015")
     named = {"HOLDFAST_ENDPOINT": f"tcp://{mojan.ipv4}:28015"}
     holder = presanella.hold("-r", "printer", environ=named)
-    assert "presanella" in presanella.run("status", environ=named).stdout
+    assert "presanella" in mojan.run("status", environ=named).stdout
     assert presanella.let_go(holder) == 0
 
 
