@@ -332,7 +332,7 @@ def test_it_is_known_since_when_it_is_waited_for_and_held() -> None:
     assert (session.asked_at, session.deadline) == (6.0, None)
 
 
-@pytest.mark.parametrize("state", [state for state in State if state not in (State.AWAY, State.ATTACHED, State.RELEASING)])
+@pytest.mark.parametrize("state", [each for each in State if each not in (State.AWAY, State.ATTACHED, State.RELEASING)])
 def test_asking_twice_is_a_mistake_of_the_caller(state: State) -> None:
     with pytest.raises(LocalProtocolError):
         at(state).acquire(None, 0.0)
