@@ -109,6 +109,7 @@ class _Mailbox:
         self.accepts = False
         self.by_tcp = isinstance(listener, TcpListener)
         self._suffix = BY_TCP if self.by_tcp else b""
+        self._keys = isinstance(listener, TcpListener) and listener.place.keys is not None
         self.socket = context.socket(zmq.ROUTER)
         for option, value in (
             (zmq.ROUTER_MANDATORY, 1),
@@ -162,7 +163,8 @@ class _Mailbox:
         descriptor = int(_property(message, zmq.SRCFD) or NOBODY)
         credentials, origin = None, Origin()
         if self.by_tcp:
-            origin = Origin(peer_of(descriptor), False, *split_name(_property(message, "User-Id")))
+            key = _property(message, "User-Id") if self._keys else ""  # without a doorkeeper it is the peer's own word
+            origin = Origin(peer_of(descriptor), False, *split_name(key))
         else:
             credentials = _credentials(message)
         frame_or_none = None if self._drop_rest() else message.bytes

@@ -73,11 +73,11 @@ def arrival(router: Router) -> tuple[bytes, Arrival]:
     return routing_id, content
 
 
-def greeted(connection: socket.socket, identity: bytes) -> None:
-    """Speak ZMTP up to READY, with a routing id of one's own choice."""
+def greeted(connection: socket.socket, identity: bytes = b"", **more: bytes) -> None:
+    """Speak ZMTP up to READY, with a routing id of one's own choice, and whatever else one says of oneself."""
+    said = {"Socket-Type": b"DEALER", "Identity": identity, **more}
     properties = b"".join(
-        bytes([len(name)]) + name + len(value).to_bytes(4, "big") + value
-        for name, value in ((b"Socket-Type", b"DEALER"), (b"Identity", identity))
+        bytes([len(name)]) + name.encode() + len(value).to_bytes(4, "big") + value for name, value in said.items()
     )
     ready = b"\x05READY" + properties
     connection.sendall(GREETING + b"\x04" + bytes([len(ready)]) + ready)
@@ -161,6 +161,29 @@ def test_a_routing_id_of_ones_own_choice_is_nobody_elses(
             connection.sendall(frame_bytes(b"hello"))
             routing_id, _ = next_message(router, (identity, identity + b"\1"))
             assert not routing_id.startswith(b"\0")
+
+
+FORGED = {"User-Id": b"admins/evil", "Peer-Address": b"localhost:4711:4711:1", "__fd": b"1", "Identity": b""}
+
+
+def test_what_a_client_says_of_itself_in_its_handshake_makes_it_nobody_else(
+    router: Router, listener: TcpListener, path: str
+) -> None:
+    """libzmq keeps the properties that a peer sends in one table with its own."""
+    with socket.create_connection(("127.0.0.1", listener.port)) as connection:
+        greeted(connection, **FORGED)
+        connection.sendall(frame_bytes(b"hello"))
+        [change] = changes(router, 1)
+        port = connection.getsockname()[1]
+        origin = Origin(f"127.0.0.1/{port}", trusted=False)
+        assert arrival(router)[1] == Arrival(change.fd, None, b"hello", origin)
+    changes(router, 1)
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(path)
+        greeted(connection, **FORGED)
+        connection.sendall(frame_bytes(b"hello"))
+        [change] = changes(router, 1)
+        assert arrival(router)[1] == Arrival(change.fd, (os.geteuid(), os.getpid()), b"hello", Origin())
 
 
 def test_nobody_can_foresee_which_routing_ids_are_given(path: str) -> None:
