@@ -36,6 +36,7 @@ from ..transport.addresses import MAX_PATH, prepare_directory
 from ..transport.control import credentials
 from ..transport.errors import HoldfastError, InvalidSetting, Unreachable
 from ..transport.listeners import TcpListener, TcpPlace
+from ..transport.peers import Keepalive
 from ..transport.settings import Settings
 from ..transport.sockets import Router, raise_descriptor_limit
 from .plan import MetricsPlan, Plan, plan_from_words
@@ -237,7 +238,7 @@ def _listen(plan: Plan) -> TcpListener | None:
 
     tcp = parse(plan.tcp) if plan.tcp else Tcp(WILDCARDS[":" in parse(plan.group).host], 0)
     family, sockaddr = resolve(tcp)[0]
-    return TcpListener(TcpPlace(family, sockaddr, keepalive=plan.keepalive, keys=plan.keys))
+    return TcpListener(TcpPlace(family, sockaddr, keepalive=Keepalive(*plan.keepalive), keys=plan.keys))
 
 
 def _preload(plan: Plan) -> list[str]:

@@ -29,7 +29,7 @@ from typing import Protocol
 
 from .errors import Unreachable
 from .keys import DaemonKeys
-from .peers import MOST_PROBES, MOST_SECONDS
+from .peers import Keepalive
 
 BACKLOG = 4096  # connections that wait in the kernel while we do not accept
 LOCAL = "localhost/"  # FLoM's name of a connection that comes by a UNIX socket
@@ -186,35 +186,18 @@ class TcpPlace:
     """Where a process is to listen on TCP, and how it finds out that a peer is gone.
 
     ``sockaddr`` is what ``bind`` takes. ``ports``: the lowest and the highest of those of which the first free one is
-    taken; None: the one of ``sockaddr``. ``keepalive``: seconds of silence until a peer is asked for a sign of life,
-    seconds between two questions, and after how many without an answer it counts as gone.
+    taken; None: the one of ``sockaddr``.
     """
 
     family: int
     sockaddr: tuple[object, ...]
     ports: tuple[int, int] | None = None
-    keepalive: tuple[int, int, int] = (60, 10, 6)
+    keepalive: Keepalive = Keepalive()  # noqa: RUF009  # frozen
     keys: DaemonKeys | None = None  # without them everybody is let in
 
     def elsewhere(self, ports: tuple[int, int] | None) -> TcpPlace:
         """The same address, but one of ``ports``, or (None) a port that the system chooses."""
         return replace(self, sockaddr=(self.sockaddr[0], 0, *self.sockaddr[2:]), ports=ports)
-
-    @property
-    def probing(self) -> tuple[int, int, int]:
-        """``keepalive`` within what the kernel takes: libzmq aborts when it refuses something."""
-        time, interval, probes = self.keepalive
-        return _within(time, MOST_SECONDS), _within(interval, MOST_SECONDS), _within(probes, MOST_PROBES)
-
-    @property
-    def unacknowledged(self) -> int:
-        """Milliseconds after which a peer that does not acknowledge what it is sent counts as gone."""
-        time, interval, probes = self.probing
-        return (time + interval * probes) * 1000
-
-
-def _within(number: int, most: int) -> int:
-    return max(1, min(number, most))
 
 
 class TcpListener:

@@ -23,7 +23,6 @@ from .errors import RemoteProtocolError, Unreachable
 MOST_SECONDS, MOST_PROBES = 32_767, 127  # what the kernel takes
 MOST_MILLISECONDS = 2**31 - 1
 
-
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:
     from .keys import ClientKeys
@@ -38,20 +37,25 @@ MECHANISM = slice(12, 32)  # in it
 class Keepalive:
     """When a silent connection is probed, how often again, and how many unanswered probes mean that it is dead.
 
-    Durations are in seconds; the kernel's limits (32767 s, 127 probes) cut what is beyond them.
+    Durations are in seconds. What the kernel would refuse (less than 1, more than 32767 s or 127 probes) is cut here,
+    for all who use it: libzmq lets the process die of a refusal, or the connection fail.
     """
 
     time: int = 60
     interval: int = 10
     probes: int = 6
 
+    def __post_init__(self) -> None:
+        for name, most in (("time", MOST_SECONDS), ("interval", MOST_SECONDS), ("probes", MOST_PROBES)):
+            object.__setattr__(self, name, max(1, min(getattr(self, name), most)))
+
     def apply(self, connection: _socket.socket) -> None:
         """Let the kernel watch over ``connection``."""
         tcp = _socket.IPPROTO_TCP
         connection.setsockopt(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, 1)
-        connection.setsockopt(tcp, _socket.TCP_KEEPIDLE, min(self.time, MOST_SECONDS))
-        connection.setsockopt(tcp, _socket.TCP_KEEPINTVL, min(self.interval, MOST_SECONDS))
-        connection.setsockopt(tcp, _socket.TCP_KEEPCNT, min(self.probes, MOST_PROBES))
+        connection.setsockopt(tcp, _socket.TCP_KEEPIDLE, self.time)
+        connection.setsockopt(tcp, _socket.TCP_KEEPINTVL, self.interval)
+        connection.setsockopt(tcp, _socket.TCP_KEEPCNT, self.probes)
         connection.setsockopt(tcp, _socket.TCP_USER_TIMEOUT, self.unacknowledged)
 
     @property

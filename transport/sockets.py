@@ -188,13 +188,13 @@ class _Mailbox:
 
 
 def _keepalive(listener: TcpListener) -> list[tuple[zmq.SocketOption, int]]:
-    time, interval, probes = listener.place.probing
+    keepalive = listener.place.keepalive
     return [
         (zmq.TCP_KEEPALIVE, 1),
-        (zmq.TCP_KEEPALIVE_IDLE, time),
-        (zmq.TCP_KEEPALIVE_INTVL, interval),
-        (zmq.TCP_KEEPALIVE_CNT, probes),
-        (zmq.TCP_MAXRT, listener.place.unacknowledged),
+        (zmq.TCP_KEEPALIVE_IDLE, keepalive.time),
+        (zmq.TCP_KEEPALIVE_INTVL, keepalive.interval),
+        (zmq.TCP_KEEPALIVE_CNT, keepalive.probes),
+        (zmq.TCP_MAXRT, keepalive.unacknowledged),
     ]
 
 

@@ -11,6 +11,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ import zmq
 from holdfast.transport import curve, discover, keys
 from holdfast.transport.errors import RemoteProtocolError, Unreachable
 from holdfast.transport.keys import ClientKeys, DaemonKeys
-from holdfast.transport.peers import Peer
+from holdfast.transport.peers import Keepalive, Peer
 from holdfast.transport.zap import Doorkeeper
 from holdfast.transport.zmtp import Closed
 
@@ -331,6 +332,16 @@ def test_who_has_keys_uses_them_for_lockers_too(daemon: Daemon, enter: Callable[
     assert isinstance(place, Peer)
     second = discover.enter(place)
     assert isinstance(second, curve.Wire)
+    for each in (wire, second):
+        each.close()
+
+
+def test_a_connection_is_made_though_the_keepalive_is_beyond_what_the_kernel_takes(
+    daemon: Daemon, enter: Callable[[], curve.Wire]
+) -> None:
+    wire = enter()
+    assert isinstance(wire.place, Peer)
+    second = curve.Wire(replace(wire.place, keepalive=Keepalive(10**9, 10**9, 10**9)), LIMIT)
     for each in (wire, second):
         each.close()
 

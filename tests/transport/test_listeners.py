@@ -11,6 +11,7 @@ import pytest
 
 from holdfast.transport.errors import Unreachable
 from holdfast.transport.listeners import Origin, TcpListener, TcpPlace, named, peer_of
+from holdfast.transport.peers import Keepalive
 from support import LIMIT
 
 HERE = TcpPlace(socket.AF_INET, ("127.0.0.1", 0))
@@ -64,6 +65,43 @@ def test_an_address_that_somebody_has_is_refused_with_a_sentence(listener: TcpLi
         TcpListener(TcpPlace(socket.AF_INET, ("127.0.0.1", listener.port)))
 
 
+def at(host: str, port: int = 0) -> TcpPlace:
+    return TcpPlace(socket.AF_INET6, (host, port, 0, 0)) if ":" in host else TcpPlace(socket.AF_INET, (host, port))
+
+
+@pytest.mark.parametrize("again", ["127.0.0.1", "0.0.0.0", "::ffff:127.0.0.1", "::"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::ffff:127.0.0.1", "::"])
+def test_a_port_that_is_kept_is_nobody_elses_whatever_the_address_is_called(host: str, again: str) -> None:
+    listener = TcpListener(at(host))
+    port = listener.port
+    kept = listener.share()
+    client, served = connected(listener)
+    listener.close()
+    for _ in range(2):  # several processes do it
+        keep_port(kept)
+    with socket.socket() as newcomer:
+        assert newcomer.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
+    with pytest.raises(Unreachable, match="the port is taken, and nobody answers there; a daemon that died has it"):
+        TcpListener(at(again, port))
+    client.sendall(b"still here")
+    assert served.recv(10) == b"still here"
+    os.close(kept)
+    TcpListener(at(again, port)).close()
+    client.close()
+    served.close()
+
+
+def test_a_port_whose_last_keeper_leaves_is_waited_for(
+    listener: TcpListener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = listener.share()
+    port = listener.port
+    keep_port(kept)
+    listener.close()
+    monkeypatch.setattr(listeners.time, "sleep", lambda seconds: os.close(kept))
+    TcpListener(at("127.0.0.1", port), patience=LIMIT).close()
+
+
 def test_an_address_of_somebody_else_is_refused_with_a_sentence() -> None:
     with pytest.raises(Unreachable, match=r"cannot listen at 192\.0\.2\.1:7: "):
         TcpListener(TcpPlace(socket.AF_INET, ("192.0.2.1", 7)))
@@ -84,13 +122,8 @@ def test_the_first_free_port_of_a_range_is_taken_until_there_is_none() -> None:
 
 
 def test_elsewhere_is_the_same_address_without_its_port() -> None:
-    place = TcpPlace(socket.AF_INET6, ("fe80::1", 28015, 0, 2), keepalive=(1, 2, 3))
-    assert place.elsewhere((5, 9)) == TcpPlace(socket.AF_INET6, ("fe80::1", 0, 0, 2), (5, 9), (1, 2, 3))
-    assert place.unacknowledged == 7000
-
-
-def test_what_the_kernel_would_refuse_is_cut() -> None:
-    assert TcpPlace(socket.AF_INET, ("127.0.0.1", 0), keepalive=(0, 99_999, 500)).probing == (1, 32_767, 127)
+    place = TcpPlace(socket.AF_INET6, ("fe80::1", 28015, 0, 2), keepalive=Keepalive(1, 2, 3))
+    assert place.elsewhere((5, 9)) == TcpPlace(socket.AF_INET6, ("fe80::1", 0, 0, 2), (5, 9), Keepalive(1, 2, 3))
 
 
 @pytest.mark.parametrize(("host", "ipv4_too"), [("::", True), ("::ffff:127.0.0.1", True), ("::1", False)])

@@ -43,7 +43,11 @@ def test_a_connection_sends_at_once_and_is_watched(listener: socket.socket, conn
 
 
 def test_what_the_kernel_does_not_take_is_cut(connection: _socket.socket) -> None:
-    Keepalive(10**9, 10**9, 10**9).apply(connection)
+    assert Keepalive(0, -1, 0) == Keepalive(1, 1, 1)
+    most = Keepalive(10**9, 10**9, 10**9)
+    assert most == Keepalive(32_767, 32_767, 127)
+    assert most.unacknowledged == 2**31 - 1  # milliseconds; less than its probes take
+    most.apply(connection)
     assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT) == 127
 
 

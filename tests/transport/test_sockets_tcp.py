@@ -21,7 +21,7 @@ from holdfast.transport.wire import encode
 from holdfast.transport.zmtp import Closed, Wire, frame_bytes
 from support import LIMIT, checkout_environ, wait_until
 
-PLACE = TcpPlace(socket.AF_INET, ("127.0.0.1", 0), keepalive=(7, 3, 2))
+PLACE = TcpPlace(socket.AF_INET, ("127.0.0.1", 0), keepalive=Keepalive(7, 3, 2))
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(48)
 
 
@@ -238,7 +238,7 @@ def test_what_is_taken_for_an_old_version_of_zmtp_is_from_nobody(
 
 
 def test_a_connection_is_made_though_the_keepalive_is_beyond_what_the_kernel_takes(path: str) -> None:
-    listener = TcpListener(TcpPlace(socket.AF_INET, ("127.0.0.1", 0), keepalive=(10**9, 0, 10**9)))
+    listener = TcpListener(TcpPlace(socket.AF_INET, ("127.0.0.1", 0), keepalive=Keepalive(10**9, 0, 10**9)))
     router = Router(path, limit=1000, tcp=listener)
     wire = Wire(peer(listener))
     wire.send(b"hello")
