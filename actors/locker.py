@@ -86,12 +86,13 @@ class Locker:
     Args:
         number: our child number.
         wall: converts monotonic to unix seconds; for timestamps only.
-        note: writes down, for whoever wants to start a daemon, that this process outlives its own and why.
+        outlive: keeps the place of the daemon, which is gone, from everybody, and writes down for whoever wants to
+            start another one that this process still serves and why.
     """
 
-    def __init__(self, number: int, wall: Callable[[float], float], note: Callable[[str], None]) -> None:
+    def __init__(self, number: int, wall: Callable[[float], float], outlive: Callable[[str], None]) -> None:
         self._wall = wall
-        self._note = note
+        self._outlive = outlive
         self._state = State.UNASSIGNED
         self._epoch = 0
         self._name = ""
@@ -342,7 +343,7 @@ class Locker:
             return effects + self._end("the incubator is gone")
         self._idle_at = None
         self._state = State.ORPHANED
-        self._note(f"process {os.getpid()} still serves {self._name}, {self._reasons.held(now)}")
+        self._outlive(f"process {os.getpid()} still serves {self._name}, {self._reasons.held(now)}")
         event("HFD030W", resource=self._name)
         return [Unlisten(), *effects]
 

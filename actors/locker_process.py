@@ -2,8 +2,8 @@
 
 Lockers ignore TERM and INT: systemd sends TERM to a whole group, and a ^C in a terminal where the daemon runs in the
 foreground must not take locks away. They are told to end by their parent. USR1 is for the incubator, and USR2 writes
-the Python stack to the log. The descriptor of the daemon's lock on its directory is kept open here, so the kernel
-itself keeps a second daemon from starting while a locker of a dead one still serves.
+the Python stack to the log. The descriptors of the daemon's rights, to its directory and to its port, are kept open
+here, so the kernel itself keeps a second daemon from starting while a locker of a dead one still serves.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 
 from ..transport.addresses import locker_name
 from ..transport.errors import Unreachable
-from ..transport.listeners import TcpListener, TcpPlace
+from ..transport.listeners import TcpListener, TcpPlace, keep_port
 from ..transport.messages import Ended, Ready
 from ..transport.pipe import Pipe
 from ..transport.sockets import Router, raise_descriptor_limit
@@ -69,6 +69,7 @@ def main(
     directory: str,
     verbose: bool,
     tcp: TcpPlace | None = None,
+    port: int | None = None,
 ) -> None:
     """Run one locker; the target of a ``ChildSpec``.
 
@@ -77,6 +78,7 @@ def main(
         end: our end of the pipe to the incubator.
         rights: descriptors by which its parent is the daemon; they stay open as long as this process lives.
         tcp: where to listen besides.
+        port: descriptor of the socket at which its parent listens on TCP; kept likewise.
     """
     begin("locker", COMM, verbose=verbose)
     address = locker_name(number)
@@ -85,7 +87,13 @@ def main(
     listener = listen(tcp, pipe)
     router = Router(os.path.join(directory, address), limit=raise_descriptor_limit(), tcp=listener)
     pipe.send(Ready(address, os.getpid(), os.getppid(), listener.port if listener else 0))
-    locker = Locker(number, _unix_seconds, lambda sentence: _write(note, sentence))
+
+    def outlive(sentence: str) -> None:
+        if port is not None:
+            keep_port(port)
+        _write(note, sentence)
+
+    locker = Locker(number, _unix_seconds, outlive)
     code = Process(locker, router, pipe=pipe).run()
     if os.path.exists(note):
         os.unlink(note)

@@ -42,6 +42,7 @@ from ..transport.sockets import Router, raise_descriptor_limit
 from .plan import MetricsPlan, Plan, plan_from_words
 
 ENDING = 6.0  # seconds; the incubator gives its children 5 to end
+LEFT = 2.0  # seconds for the port of a daemon that was killed to become free, if none of its locks is held
 AGAIN = 0.05  # seconds until the right is tried again
 QUESTIONS = 4096  # how often it can be asked who has the right; nobody accepts these connections
 LEAST = 128  # open files without which a daemon could not serve anybody
@@ -238,7 +239,8 @@ def _listen(plan: Plan) -> TcpListener | None:
 
     tcp = parse(plan.tcp) if plan.tcp else Tcp(WILDCARDS[":" in parse(plan.group).host], 0)
     family, sockaddr = resolve(tcp)[0]
-    return TcpListener(TcpPlace(family, sockaddr, keepalive=Keepalive(*plan.keepalive), keys=plan.keys))
+    place = TcpPlace(family, sockaddr, keepalive=Keepalive(*plan.keepalive), keys=plan.keys)
+    return TcpListener(place, patience=LEFT)
 
 
 def _preload(plan: Plan) -> list[str]:
@@ -272,7 +274,9 @@ def serve(plan: Plan, *, ready: Callable[[str], None]) -> int:
     beside = None if listener is None else listener.place.elsewhere(plan.locker_ports)
     endpoint = "" if listener is None else f"tcp://{listener}"
     held = tuple(map(Inherited, rights))
-    locker = ChildSpec(LOCKER, locker_main, (held, plan.directory, plan.verbose, beside))
+    port = None if listener is None else listener.share()
+    kept = None if port is None else Inherited(port)
+    locker = ChildSpec(LOCKER, locker_main, (held, plan.directory, plan.verbose, beside, kept))
     staff = staff_of(replace(plan, tcp=endpoint), beside)
     children = Children([locker, *staff], preload=_preload(plan))
     incubator = Incubator(
@@ -297,6 +301,8 @@ def serve(plan: Plan, *, ready: Callable[[str], None]) -> int:
             log.event("HFD007W", endpoint=endpoint)
     ready(endpoint)
     code = process.run()
+    if port is not None:
+        os.close(port)
     children.close()
     if os.path.isdir(plan.directory):
         clear_leftovers(plan.directory, ours=True)

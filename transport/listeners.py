@@ -12,6 +12,9 @@ without ending the connections that it has accepted, so the newcomers are kept f
 * a port cannot change hands so; a filter on its socket lets the kernel drop what comes, and the newcomer's kernel asks
   again (after 1, 2, 4 … s). Connections that stand have sockets, and filters, of their own.
 
+A port is more than the way in: who has it is the daemon of that address, whatever the address is called. So it can be
+*kept* by a process that inherited the socket and listens there no longer (``keep_port``).
+
 Source: man 7 unix, man 7 socket (SO_ATTACH_FILTER), Linux' Documentation/networking/filter.rst.
 """
 
@@ -22,6 +25,7 @@ import os
 import socket
 import stat
 import struct
+import time
 from array import array
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -35,6 +39,8 @@ BACKLOG = 4096  # connections that wait in the kernel while we do not accept
 LOCAL = "localhost/"  # FLoM's name of a connection that comes by a UNIX socket
 DROP = struct.pack("=HBBI", 0x06, 0, 0, 0)  # BPF_RET | BPF_K: let 0 bytes of each packet through
 SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27  # asm-generic/socket.h; Python has no names for them
+AGAIN = 0.02  # seconds until a port that is kept is tried again
+KNOCK = 0.5  # seconds for somebody who listens on this host to be connected with
 MAPPED = "::ffff:"  # what an IPv4 address begins with at an IPv6 socket
 
 
@@ -203,14 +209,21 @@ class TcpPlace:
 class TcpListener:
     """A listening socket on a port.
 
+    Args:
+        patience: seconds that a port which is taken, though nobody answers there, has to become free.
+
     Raises:
         Unreachable: nobody can listen there, or no port of the range is free.
     """
 
-    def __init__(self, place: TcpPlace) -> None:
+    def __init__(self, place: TcpPlace, *, patience: float = 0.0) -> None:
         self.place = place
-        self._socket = _first_free(place)
+        self._socket = _listen_when_free(place, patience)
         self._given = False
+
+    def share(self) -> int:
+        """Another descriptor of the socket, the caller's own; the port is taken as long as one is open anywhere."""
+        return os.dup(self._socket.fileno())
 
     @property
     def port(self) -> int:
@@ -250,32 +263,85 @@ class TcpListener:
         self._socket.close()
 
 
+def keep_port(descriptor: int) -> None:
+    """Let nobody in at a listening socket any more, which is refused at once, and let nobody else have its port.
+
+    A socket that no longer listens still has the port that it was bound to. Others may take it nevertheless as long as
+    both allow it (SO_REUSEADDR); so this one forbids it, before it ceases to listen.
+
+    Args:
+        descriptor: one of a ``TcpListener``; the port is kept until each of them is closed in each process.
+    """
+    with socket.socket(fileno=os.dup(descriptor)) as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+        with suppress(OSError):  # another process has done it
+            kept.shutdown(socket.SHUT_RD)
+
+
+def _listen_when_free(place: TcpPlace, patience: float) -> socket.socket:
+    until = time.monotonic() + patience
+    while True:
+        try:
+            return _first_free(place)
+        except Unreachable:
+            raise
+        except OSError as error:
+            why = error.strerror or str(error)
+            if error.errno == errno.EADDRINUSE and not _answers(place):
+                if time.monotonic() < until:
+                    time.sleep(AGAIN)
+                    continue
+                why = "the port is taken, and nobody answers there; a daemon that died has it until its locks are free"
+            where = named(place.sockaddr, int(str(place.sockaddr[1])))
+            raise Unreachable(f"cannot listen at {where}: {why}") from error
+
+
+def _answers(place: TcpPlace) -> bool:
+    """Does somebody listen where we want to?"""
+    with socket.socket(place.family, socket.SOCK_STREAM) as probe:
+        probe.settimeout(KNOCK)
+        return probe.connect_ex(place.sockaddr) != errno.ECONNREFUSED
+
+
 def _first_free(place: TcpPlace) -> socket.socket:
-    low, high = place.ports or (place.sockaddr[1], place.sockaddr[1])
-    for port in range(int(str(low)), int(str(high)) + 1):
+    if place.ports is None:
+        return _listen_tcp(place, int(str(place.sockaddr[1])))
+    low, high = place.ports
+    for port in range(low, high + 1):
         try:
             return _listen_tcp(place, port)
         except OSError as error:
-            if place.ports and error.errno == errno.EADDRINUSE:
-                continue
-            raise Unreachable(f"cannot listen at {named(place.sockaddr, port)}: {error.strerror or error}") from error
+            if error.errno != errno.EADDRINUSE:
+                raise
     raise Unreachable(f"no port is free in {low}-{high}")
 
 
 def _listen_tcp(place: TcpPlace, port: int) -> socket.socket:
-    listener = socket.socket(place.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    if not port:  # one that the system chose is only kept (see keep_port) if it is asked for by its number
+        with _bind_tcp(place, 0) as chosen:
+            return _listen_tcp(place, chosen.getsockname()[1])
+    listener = _bind_tcp(place, port)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port that was closed lately is free
-        if place.family == socket.AF_INET6:
-            host = str(place.sockaddr[0])
-            both = host == "::" or host.startswith(MAPPED)  # IPv4 comes by it too
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not both)
-        listener.bind((place.sockaddr[0], port, *place.sockaddr[2:]))
         listener.listen(BACKLOG)
     except OSError:
         listener.close()
         raise
     return listener
+
+
+def _bind_tcp(place: TcpPlace, port: int) -> socket.socket:
+    bound = socket.socket(place.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port that was closed lately is free
+        if place.family == socket.AF_INET6:
+            host = str(place.sockaddr[0])
+            both = host == "::" or host.startswith(MAPPED)  # IPv4 comes by it too
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not both)
+        bound.bind((place.sockaddr[0], port, *place.sockaddr[2:]))
+    except OSError:
+        bound.close()
+        raise
+    return bound
 
 
 def named(sockaddr: tuple[object, ...], port: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,32 @@ def test_a_daemon_whose_directory_was_removed_is_not_joined_by_a_second_one(hous
     os.kill(daemon, signal.SIGTERM)
     wait_dead(daemon)
     assert house.run("run", "-n", "-r", "printer", "--", "true").returncode == 0
+
+
+def test_a_daemon_that_died_on_the_network_is_followed_by_no_other_at_its_port_while_it_is_held(house: House) -> None:
+    """Nor if its address is written otherwise, or the other one has another directory: those are other places."""
+    daemon = house.spawn("serve", "--bind", "tcp://127.0.0.1:0")
+    assert daemon.stdout is not None
+    port = daemon.stdout.readline().strip().rpartition(":")[2]
+    holder = house.hold("-r", "printer", "--endpoint", f"tcp://127.0.0.1:{port}")
+    daemon.kill()
+    daemon.wait()
+    wait_until(lambda: list(house.run_dir.rglob("left-behind-*")), "the locker's note")
+
+    def next_one(host: str, where: str) -> subprocess.CompletedProcess[str]:
+        words = ("--lifespan", "0.2", "--endpoint", f"tcp://{host}:{port}", "-n", "-r", "printer", "--", "echo", "mine")
+        return house.run("run", *words, environ={"HOLDFAST_RUN_DIR": str(house.path / where)})
+
+    for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]"):
+        refused = next_one(host, "elsewhere")
+        assert (refused.returncode, refused.stdout) == (99, ""), refused.stderr
+        assert "a daemon that died has it until its locks are free" in refused.stderr
+    everywhere = house.run("serve", "--insecure", "--bind", f"tcp://0.0.0.0:{port}", "--socket", f"{house.path}/s")
+    assert everywhere.returncode == 99
+    assert house.let_go(holder) == 0
+    wait_until(lambda: not house.processes(), "the end of the last locker")
+    assert next_one("[::ffff:127.0.0.1]", "elsewhere").stdout == "mine\n"
+    wait_until(lambda: not house.processes(), "the end of the next daemon")
 
 
 def test_a_stopped_fork_server_stops_nobody_but_new_names(house: House) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import socket
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from holdfast.transport.errors import Unreachable
-from holdfast.transport.listeners import Origin, TcpListener, TcpPlace, named, peer_of
+from holdfast.transport.listeners import Origin, TcpListener, TcpPlace, keep_port, named, peer_of
 from holdfast.transport.peers import Keepalive
 from support import LIMIT
 
@@ -91,14 +92,13 @@ def test_a_port_that_is_kept_is_nobody_elses_whatever_the_address_is_called(host
     served.close()
 
 
-def test_a_port_whose_last_keeper_leaves_is_waited_for(
-    listener: TcpListener, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_port_whose_last_keeper_leaves_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    listener = TcpListener(HERE)
     kept = listener.share()
     port = listener.port
     keep_port(kept)
     listener.close()
-    monkeypatch.setattr(listeners.time, "sleep", lambda seconds: os.close(kept))
+    monkeypatch.setattr("time.sleep", lambda seconds: os.close(kept))
     TcpListener(at("127.0.0.1", port), patience=LIMIT).close()
 
 
