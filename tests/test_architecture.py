@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "cli.daemon": ["__init__", "transport", "actors", "vfs", "cli"],
 }
 ONLY_IMPORTERS = {  # of what is not ours; nothing else is imported from outside the standard library
-    "zmq": ["transport.sockets", "transport.curve", "transport.zap", "transport.keys"],  # keys: to make them
+    "zmq": [f"transport.{name}" for name in ("sockets", "monitor", "curve", "zap", "keys")],  # keys: to make them
     "msgpack": ["transport.wire"],
     "fuse": ["vfs.mount"],
     "click": ["cli"],

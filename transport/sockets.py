@@ -1,6 +1,6 @@
 """The only maker of ZeroMQ sockets.
 
-A ``Router`` is the mailbox of an actor: a ROUTER socket and its monitor over each listening socket, a UNIX one and
+A ``Router`` is the mailbox of an actor: a ROUTER socket and its ``Monitor`` over each listening socket, a UNIX one and
 perhaps one on TCP (``listeners.py`` makes those). It tells which connection came and went, and for a message of
 somebody unknown which connection, and where from, it came by; ``actors/door.py`` makes sessions of that.
 
@@ -21,7 +21,6 @@ Options, and why:
 * TCP_KEEPALIVE and its like, TCP_MAXRT: a peer whose machine vanished is gone after a bounded time, whether we said
   something to it (which it does not acknowledge) or not
 * CURVE, if there are keys, on TCP alone (``zap.py``): a UNIX socket is our own user's
-* the monitor's RCVHWM 0: 2,000 unread events would block the I/O thread
 
 Descriptors: libzmq aborts the process when accept meets EMFILE at a UNIX socket, and spins at a port; so the router
 stops accepting while there is still room. Those who connect meanwhile wait in the kernel (``BACKLOG``).
@@ -38,10 +37,10 @@ from collections.abc import Container
 from typing import TYPE_CHECKING, NamedTuple
 
 import zmq
-from zmq.utils.monitor import parse_monitor_message
 
 from .keys import DaemonKeys, split_name
 from .listeners import BACKLOG, Listener, Origin, TcpListener, UnixListener, open_descriptors, peer_of, shut
+from .monitor import Monitor
 
 if TYPE_CHECKING:
     from .zap import Doorkeeper
@@ -56,13 +55,6 @@ GIVEN = 5  # bytes of a routing id that libzmq gave, the first of them zero
 BY_TCP = b"\1"  # what is added to it for a connection by TCP
 NOBODY = 1 << 30  # no descriptor of anybody
 CHOSEN = b"?"  # what a routing id begins with that the client chose
-
-FAILURES = {
-    zmq.Event.HANDSHAKE_FAILED_NO_DETAIL: "ended amid the handshake",
-    zmq.Event.HANDSHAKE_FAILED_PROTOCOL: "does not speak the protocol",
-    zmq.Event.HANDSHAKE_FAILED_AUTH: "is not admitted",
-}
-_WATCHED = zmq.Event.ACCEPTED | zmq.Event.DISCONNECTED | sum(FAILURES)  # each is one bit
 
 
 class Arrival(NamedTuple):
@@ -104,7 +96,7 @@ def raise_descriptor_limit() -> int:
 class _Mailbox:
     """A ROUTER socket with its monitor over one listening socket."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], listener: Listener) -> None:
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], listener: Listener, failures: Counter[str]) -> None:
         self.listener = listener
         self.accepts = False
         self.by_tcp = isinstance(listener, TcpListener)
@@ -121,12 +113,8 @@ class _Mailbox:
             *(_keepalive(listener) if isinstance(listener, TcpListener) else ()),
         ):
             self.socket.setsockopt(option, value)
-        address = f"inproc://monitor-{id(self)}"
-        self.socket.monitor(address, _WATCHED)
-        self.monitor = context.socket(zmq.PAIR)
-        self.monitor.setsockopt(zmq.RCVHWM, 0)
-        self.monitor.setsockopt(zmq.LINGER, 0)
-        self.monitor.connect(address)
+        self._monitor = Monitor(context, self.socket, failures)
+        self.monitor = self._monitor.socket
 
     def listen(self) -> None:
         if self.accepts:
@@ -141,13 +129,10 @@ class _Mailbox:
         if self.accepts:
             self.accepts = not self.listener.pause()
 
-    def event(self) -> tuple[int, int] | None:
-        """What the monitor has to tell: an event and its value (the descriptor); None: nothing."""
-        try:
-            told = parse_monitor_message(self.monitor.recv_multipart(zmq.NOBLOCK))
-        except zmq.Again:
-            return None
-        return int(told["event"]), int(told["value"])
+    def change(self) -> Change | None:
+        """The next one; None: there is none."""
+        told = self._monitor.next()
+        return None if told is None else Change(self.told(told[0]), told[1])
 
     def receive(self, known: Container[bytes]) -> tuple[bytes, bytes | Arrival] | None:
         """See ``Router.receive``."""
@@ -182,8 +167,7 @@ class _Mailbox:
         return dropped
 
     def close(self) -> None:
-        self.socket.disable_monitor()
-        self.monitor.close(0)
+        self._monitor.close()
         self.socket.close(LAST_WORDS)
 
 
@@ -221,7 +205,7 @@ class Router:
         self.failures: Counter[str] = Counter()  # connections that came to nothing, by what was wrong with them
         ctypes.CDLL(None).srand(int.from_bytes(os.urandom(4), "little"))
         self._context = zmq.Context(1)
-        self._mailboxes = [_Mailbox(self._context, listener) for listener in listeners]
+        self._mailboxes = [_Mailbox(self._context, listener, self.failures) for listener in listeners]
         self._unix, self._tcp = self._mailboxes[0], self._mailboxes[-1]
         self._doorkeeper = self._guard(tcp.place.keys) if tcp is not None and tcp.place.keys is not None else None
         self._poller = zmq.Poller()
@@ -307,16 +291,11 @@ class Router:
         """
         found: list[Change] = []
         for mailbox in self._mailboxes:
-            while (told := mailbox.event()) is not None:
-                event, value = told
-                if event in FAILURES:
-                    self.failures[FAILURES[zmq.Event(event)]] += 1
-                    continue
-                change = Change(mailbox.told(value), event == zmq.Event.ACCEPTED)
+            while (change := mailbox.change()) is not None:
                 found.append(change)
                 if not change.came:
                     self._look_at = 0.0
-                elif value >= self._limit - self._room:
+                elif mailbox.told(change.fd) >= self._limit - self._room:
                     self.pause()  # at once: there may be no end of newcomers
         return found
 
