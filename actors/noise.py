@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from .log import event
 
 PAUSE = 60.0  # seconds between two lines of one kind
+NOWHERE: Mapping[str, str] = {}  # no address is known
 
 
 class Noise:
@@ -18,10 +19,12 @@ class Noise:
 
     Args:
         counts: of each kind; somebody else counts in them, and no kind stands in two.
+        sources: of a kind, the address that the last one came from, where it is known; somebody else keeps them.
     """
 
-    def __init__(self, *counts: Mapping[str, int]) -> None:
+    def __init__(self, *counts: Mapping[str, int], sources: Mapping[str, str] = NOWHERE) -> None:
         self._counts = counts
+        self._sources = sources
         self._told: dict[str, int] = {}  # kind -> its count when it was last told
         self._next: dict[str, float] = {}  # kinds told lately -> when the next line may come
 
@@ -31,7 +34,10 @@ class Noise:
             for kind, count in counts.items():
                 new = count - self._told.get(kind, 0)
                 if new and now >= self._next.get(kind, 0.0):
-                    event("HFD034W", kind=kind, count=new)
+                    if source := self._sources.get(kind):
+                        event("HFD034W", kind=kind, count=new, last=source)
+                    else:
+                        event("HFD034W", kind=kind, count=new)
                     self._told[kind] = count
                     self._next[kind] = now + PAUSE
 

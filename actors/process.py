@@ -183,7 +183,7 @@ class Process:
         self._feeds = feeds
         self._signals = signals
         self._door = Door(lambda: os.urandom(16), pid=os.getpid())
-        self._noise = Noise(self._door.counts, router.failures)
+        self._noise = Noise(self._door.counts, router.failures, sources=router.failed_from)
         self._orphaned = False
         self._finish: Finish | None = None
         self._log = logging.getLogger("holdfast")

@@ -40,7 +40,7 @@ import zmq
 
 from .keys import DaemonKeys, split_name
 from .listeners import BACKLOG, Listener, Origin, TcpListener, UnixListener, open_descriptors, peer_of, shut
-from .monitor import Monitor
+from .monitor import NOT_ADMITTED, Monitor
 
 if TYPE_CHECKING:
     from .zap import Doorkeeper
@@ -203,6 +203,7 @@ class Router:
         self._look_at = 0.0
         self._closed = False
         self.failures: Counter[str] = Counter()  # connections that came to nothing, by what was wrong with them
+        self.failed_from: dict[str, str] = {}  # the address of the last one of some of them
         ctypes.CDLL(None).srand(int.from_bytes(os.urandom(4), "little"))
         self._context = zmq.Context(1)
         self._mailboxes = [_Mailbox(self._context, listener, self.failures) for listener in listeners]
@@ -243,6 +244,7 @@ class Router:
         ready = dict(self._poller.poll(timeout))
         if self._doorkeeper is not None and ready.pop(self._doorkeeper.zap_socket, 0):
             self._doorkeeper.answer_all()
+            self.failed_from[NOT_ADMITTED] = self._doorkeeper.refused
         changes = messages = False
         for mailbox in self._mailboxes:
             changes |= ready.pop(mailbox.monitor, 0) != 0

@@ -38,7 +38,9 @@ class Doorkeeper(Authenticator):
         super().__init__(context, log=logging.getLogger("holdfast"))
         self._keys = keys
         self.admitted = Admitted(keys.clients)
+        self.refused = ""  # the address that was refused last; "": none was
         self._who = ""  # the name of the key that was asked for last
+        self._address = ""  # from which it comes
         self.configure_curve_callback(credentials_provider=self)
         self.start()
 
@@ -59,6 +61,7 @@ class Doorkeeper(Authenticator):
 
     def _finish(self, question: list[bytes]) -> None:
         """Run the base class's answer, which could wait for something else, and never does with what we give it."""
+        self._address = question[3].decode(errors="replace") if len(question) > 3 else ""
         answering = self.handle_zap_message(question)
         try:
             answering.send(None)
@@ -70,6 +73,8 @@ class Doorkeeper(Authenticator):
     def callback(self, domain: str, key: bytes) -> bool:
         """Is ``key`` (in Z85) admitted?"""
         self._who = self.admitted.who(key)
+        if not self._who:
+            self.refused = self._address
         return bool(self._who)
 
     def curve_user_id(self, client_public_key: bytes) -> str:

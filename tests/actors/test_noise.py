@@ -25,6 +25,21 @@ def test_the_first_one_of_a_kind_is_told_at_once(lines: pytest.LogCaptureFixture
     ]
 
 
+def test_the_address_that_the_last_one_came_from_is_told_where_it_is_known(lines: pytest.LogCaptureFixture) -> None:
+    counts = Counter({"undecodable": 1, "is not admitted": 1})
+    sources = {"is not admitted": "192.0.2.7"}
+    noise = Noise(counts, sources=sources)
+    noise.tell(0.0)
+    assert [line.partition("  ")[2] for line in lines.messages] == [
+        "kind=undecodable  count=1",
+        "kind=is not admitted  count=1  last=192.0.2.7",
+    ]
+    counts["is not admitted"] += 2
+    sources["is not admitted"] = "192.0.2.8"
+    noise.tell(PAUSE)
+    assert lines.messages[2].endswith("count=2  last=192.0.2.8")
+
+
 def test_what_follows_is_told_together_a_minute_later(lines: pytest.LogCaptureFixture) -> None:
     counts = Counter({"undecodable": 1})
     noise = Noise(counts)

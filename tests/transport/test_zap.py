@@ -72,7 +72,9 @@ def test_who_is_admitted_gets_his_name(zeromq: zmq.Socket[bytes], doorkeeper: Do
 
 
 def test_who_is_not_gets_none(zeromq: zmq.Socket[bytes], doorkeeper: Doorkeeper) -> None:
+    assert not doorkeeper.refused
     assert ask(zeromq, doorkeeper, bytes(32)) == [b"400", b""]
+    assert doorkeeper.refused == "192.0.2.7"
 
 
 def test_a_key_is_looked_for_each_time(zeromq: zmq.Socket[bytes], doorkeeper: Doorkeeper, admitted: Path) -> None:
@@ -161,6 +163,16 @@ def test_a_router_with_keys_answers_while_it_waits_and_tells_whose_key_it_was(ad
             arrival = next_arrival(router)
             assert arrival.frame == b"x" * MAX_FRAME
             assert (arrival.origin.key, arrival.origin.admin, arrival.origin.trusted) == ("root", True, False)
+        assert not any(router.failed_from.values())
+        with context.socket(zmq.DEALER) as stranger:
+            stranger.curve_serverkey = daemon.public
+            stranger.curve_publickey, stranger.curve_secretkey = zmq.curve_keypair()
+            stranger.connect(f"tcp://127.0.0.1:{listener.port}")
+            wait_until(lambda: (router.wait(10), router.changes()) and router.failures, "the refusal")
+            assert (dict(router.failures), router.failed_from) == (
+                {"is not admitted": 1},
+                {"is not admitted": "127.0.0.1"},
+            )
         with closing(Wire(f"{directory}/s")) as plain:
             plain.send(b"hi")
             arrival = next_arrival(router)
