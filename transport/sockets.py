@@ -243,7 +243,7 @@ class Router:
             timeout = self._look_again(timeout)
         ready = dict(self._poller.poll(timeout))
         if self._doorkeeper is not None and ready.pop(self._doorkeeper.zap_socket, 0):
-            self._doorkeeper.answer_all()
+            self._doorkeeper.answer_some()
             self.failed_from[NOT_ADMITTED] = self._doorkeeper.refused
         changes = messages = False
         for mailbox in self._mailboxes:

@@ -20,6 +20,8 @@ from zmq.auth.base import Authenticator
 from .keys import OVERHEAD, Admitted, DaemonKeys
 from .wire import MAX_FRAME
 
+QUESTIONS = 16  # newcomers who are answered at once
+
 
 class Doorkeeper(Authenticator):
     """Answers, in its process, for every ROUTER to which ``guard`` was applied.
@@ -50,9 +52,9 @@ class Doorkeeper(Authenticator):
         router.setsockopt(zmq.CURVE_SECRETKEY, self._keys.own.secret)
         router.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME + OVERHEAD)
 
-    def answer_all(self) -> None:
-        """Answer every question that is there, without waiting."""
-        while True:
+    def answer_some(self) -> None:
+        """Answer what is asked, without waiting, and at most ``QUESTIONS``: a crowd must leave others their turn."""
+        for _ in range(QUESTIONS):
             try:
                 question = self.zap_socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:

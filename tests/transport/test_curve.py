@@ -54,7 +54,7 @@ class Daemon:
         poller.register(self.doorkeeper.zap_socket, zmq.POLLIN)
         poller.register(self._end[0], zmq.POLLIN)
         while self._end[0] not in dict(poller.poll()):
-            self.doorkeeper.answer_all()
+            self.doorkeeper.answer_some()
 
     def admit(self, client: str) -> None:
         """Admit who has the secret file ``client``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -182,6 +183,62 @@ def test_who_is_put_in_or_taken_out_is_noticed_at_once(tmp_path: Path) -> None:
     (tmp_path / "alice.key").unlink()
     assert admitted.who(alice) == ""
     assert admitted.who(bob) == "bob"
+
+
+class Watch:
+    """A clock by which each look at the files takes a second, and which stands still else."""
+
+    def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.looks = 0
+        self._entries = keys._entries
+        monkeypatch.setattr(keys, "_entries", self._look)
+        self.admitted = Admitted(str(directory), lambda: self.now)
+
+    def _look(self, directory: str, prefix: str) -> Iterator[keys.Entry]:
+        if not prefix:
+            self.now += 1.0
+            self.looks += 1
+        return self._entries(directory, prefix)
+
+
+def test_a_crowd_of_strangers_does_not_make_us_look_at_all_files_all_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "LONGEST_REST", 100.0)
+    alice = admit(tmp_path, "alice")
+    watch = Watch(tmp_path, monkeypatch)
+    for _ in range(1000):
+        assert watch.admitted.who(b"x" * keys.KEY_SIZE) == ""
+        assert watch.admitted.who(alice) == "alice"
+        watch.now += 0.1
+    assert watch.looks <= watch.now / (keys.REST + 1) + 1
+
+
+def test_even_then_is_noticed_at_once_who_is_put_in_or_taken_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = admit(tmp_path / "here", "alice")
+    bob = admit(tmp_path / "there", "bob")
+    os.utime(tmp_path / "here", (0, 0))  # so that it is not changed twice within a tick of the kernel's clock
+    watch = Watch(tmp_path / "here", monkeypatch)
+    assert watch.admitted.who(alice) == "alice"
+    (tmp_path / "there" / "bob.key").rename(tmp_path / "here" / "bob.key")
+    assert watch.admitted.who(bob) == "bob"
+    (tmp_path / "here" / "alice.key").write_bytes((tmp_path / "here" / "bob.key").read_bytes() + b" ")
+    assert watch.admitted.who(alice) == ""
+
+
+def test_who_is_written_over_somebody_else_is_noticed_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admit(tmp_path / "here", "alice")
+    bob = admit(tmp_path / "there", "bob")
+    watch = Watch(tmp_path / "here", monkeypatch)
+    assert watch.admitted.who(bob) == ""
+    (tmp_path / "here" / "alice.key").write_bytes((tmp_path / "there" / "bob.key").read_bytes())
+    watch.now += keys.LONGEST_REST
+    assert watch.admitted.who(bob) == "alice"
 
 
 def test_a_file_that_is_replaced_is_read_again(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from holdfast.transport.keys import DaemonKeys
 from holdfast.transport.listeners import Origin, TcpListener, TcpPlace
 from holdfast.transport.sockets import Arrival, Router
 from holdfast.transport.wire import MAX_FRAME
-from holdfast.transport.zap import Doorkeeper
+from holdfast.transport.zap import QUESTIONS, Doorkeeper
 from holdfast.transport.zmtp import Wire
 from support import wait_until
 
@@ -57,7 +57,7 @@ def zeromq(context: zmq.Context[zmq.Socket[bytes]], doorkeeper: Doorkeeper) -> I
 def ask(zeromq: zmq.Socket[bytes], doorkeeper: Doorkeeper, key: bytes, mechanism: bytes = b"CURVE") -> list[bytes]:
     """Status and user id for somebody who proved that he has ``key``."""
     zeromq.send_multipart([b"", b"1.0", b"7", b"", b"192.0.2.7", b"", mechanism, key])
-    doorkeeper.answer_all()
+    doorkeeper.answer_some()
     assert zeromq.poll(SOON)
     _, version, number, status, _, user, _ = zeromq.recv_multipart()
     assert (version, number) == (b"1.0", b"7")
@@ -92,14 +92,27 @@ def test_several_questions_are_answered_at_once(
         another.connect("inproc://zeromq.zap.01")
         for asking in (zeromq, another):
             asking.send_multipart([b"", b"1.0", b"1", b"", b"", b"", b"CURVE", bytes(32)])
-        doorkeeper.answer_all()
+        doorkeeper.answer_some()
         assert zeromq.poll(SOON)
         assert another.poll(SOON)
 
 
+def test_a_crowd_is_answered_a_few_at_a_time(zeromq: zmq.Socket[bytes], doorkeeper: Doorkeeper) -> None:
+    for _ in range(QUESTIONS + 1):
+        zeromq.send_multipart([b"", b"1.0", b"1", b"", b"", b"", b"CURVE", bytes(32)])
+    answered = []
+    for _ in range(2):
+        doorkeeper.answer_some()
+        while zeromq.poll(0):
+            zeromq.recv_multipart()
+            answered.append(1)
+        answered.append(0)
+    assert answered == [*[1] * QUESTIONS, 0, 1, 0]
+
+
 def test_what_is_no_question_is_refused_and_does_no_harm(zeromq: zmq.Socket[bytes], doorkeeper: Doorkeeper) -> None:
     zeromq.send_multipart([b"", b"1.0", b"1"])
-    doorkeeper.answer_all()
+    doorkeeper.answer_some()
     assert zeromq.recv_multipart()[3] == b"400"
     assert ask(zeromq, doorkeeper, b"", b"CURVE") == [b"400", b""]
 
