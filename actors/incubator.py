@@ -51,7 +51,7 @@ from .staff import LOCKER, Child, Staff
 from .whereabouts import Whereabouts
 from .words import STOPPED
 
-WELCOME = 2.0  # seconds that a new daemon waits for its first client, at least
+WELCOME = 5.0  # seconds that a new daemon waits for its first client, at least
 QUIESCE = 0.1  # seconds of lifespan once the daemon ends when idle
 STOP_LIMIT = 5.0  # seconds for children to end before they are killed
 
