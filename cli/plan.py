@@ -16,6 +16,7 @@ lockerports LOW-HIGH: the ports of lockers and registry; nothing: those that the
 keepalive  T,I,P: seconds of silence, seconds between probes, and probes without answer until a peer counts as gone
 insecure   yes: whoever can connect may use and stop it
 group      the multicast group that it answers, written likewise; nothing: none
+identity   16 bytes, in hexadecimal digits, by which it is told from others that answer; nothing: random ones
 ========== ====================================================================================================
 
 The rule: each word has one meaning here and one writer, ``transport/launch.py``; what is not said is the default.
@@ -62,6 +63,7 @@ class Plan:
     keepalive: tuple[int, int, int] = (60, 10, 6)
     insecure: bool = False
     group: str = ""
+    identity: bytes = b""
     keys: DaemonKeys | None = None  # only ``holdfast serve`` has them: they are a person's
 
 
@@ -87,6 +89,7 @@ def plan_from_words(words: Sequence[str]) -> Plan:
         keepalive=(time, interval, probes),
         insecure=given.get("insecure") == "yes",
         group=given.get("group", ""),
+        identity=bytes.fromhex(given.get("identity", "")),
     )
 
 

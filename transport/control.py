@@ -15,16 +15,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from time import monotonic
 
-from . import discover, identity
-from .errors import HoldfastError, Unreachable
-from .messages import Dump, Dumped, Echo, Fault, Mismatch, Stop, Stopping, Welcome
-from .phrases import too_old
+from . import discover
+from .errors import Unreachable
+from .messages import Dump, Dumped, Stop, Stopping
+from .question import ask, ask_to_stop, not_a_daemon
 from .settings import Settings
 from .target import target
-from .wire import ID_SIZE, Message, decode, encode
 from .zmtp import Closed, Wire
 
-PATIENCE = 5.0  # seconds for each answer
 DUMPS = 1  # minor version of the protocol in which there are dumps
 END = 15.0  # seconds for all processes to end; children are killed after 5
 
@@ -49,7 +47,7 @@ def stop_daemon(settings: Settings, environ: Mapping[str, str], *, now: bool) ->
         pid = pid_behind(wire.fileno())
         process = _open_process(pid, wire.path)
         try:
-            answered = _stop(wire, environ, now=now)
+            answered = ask_to_stop(wire, environ, now=now)
             if (now or not answered) and not select.select([process], [], [], END)[0]:
                 raise Unreachable(f"the daemon (process {pid}) was told to end and has not in {END:g}s")
         finally:
@@ -62,9 +60,9 @@ def stop_daemon(settings: Settings, environ: Mapping[str, str], *, now: bool) ->
 def _stop_there(wire: Wire, environ: Mapping[str, str], *, now: bool) -> int:
     """The same over the network, where the end of the connection is all that can be seen of the daemon's."""
     try:
-        answer = _ask(wire, environ, Stop(now))
+        answer = ask(wire, environ, Stop(now))
         if not isinstance(answer, Stopping):
-            raise _not_a_daemon()
+            raise not_a_daemon()
         if now:
             _wait_closed(wire, answer.pid)
         return answer.pid
@@ -91,17 +89,6 @@ def _open_process(pid: int, path: str) -> int:
         raise Unreachable(f"no daemon is running at {path}; the last one has just ended") from None
 
 
-def _stop(wire: Wire, environ: Mapping[str, str], *, now: bool) -> bool:
-    """Say Stop; False if the connection ended before the answer: so does the daemon, then."""
-    try:
-        answer = _ask(wire, environ, Stop(now))
-    except Closed:
-        return False
-    if isinstance(answer, Stopping):
-        return True
-    raise _not_a_daemon()
-
-
 def write_dump(settings: Settings, environ: Mapping[str, str]) -> str:
     """Let the daemon that ``settings`` mean write down everything that its processes know.
 
@@ -114,14 +101,14 @@ def write_dump(settings: Settings, environ: Mapping[str, str]) -> str:
     """
     wire = _find(settings)
     try:
-        answer = _ask(wire, environ, Dump(), since=DUMPS)
+        answer = ask(wire, environ, Dump(), since=DUMPS, lacks="writes no dumps")
     except Closed:
         raise Unreachable("the daemon ended before it had written anything") from None
     finally:
         wire.close()
     if isinstance(answer, Dumped):
         return answer.path
-    raise _not_a_daemon()
+    raise not_a_daemon()
 
 
 def _find(settings: Settings) -> Wire:
@@ -134,36 +121,6 @@ def _find(settings: Settings) -> Wire:
     if wire is None:
         raise Unreachable(discover.none_runs(meant))
     return wire
-
-
-def _ask(wire: Wire, environ: Mapping[str, str], question: Message, since: int = 0) -> Message:
-    """Introduce ourselves, ask, and hear the answer.
-
-    Args:
-        since: minor version of the protocol in which there is this question.
-    """
-    wire.send(encode(identity.hello(os.urandom(ID_SIZE), environ)))
-    welcome = _hear(wire)
-    if not isinstance(welcome, Welcome):
-        raise _not_a_daemon()
-    if welcome.minor < since:
-        raise Unreachable(too_old(wire.path, "writes no dumps"))
-    wire.send(encode(Echo(welcome.nonce)), encode(question))
-    return _hear(wire)
-
-
-def _not_a_daemon() -> Unreachable:
-    return Unreachable("the daemon did not answer as one would; it may be of another version")
-
-
-def _hear(wire: Wire) -> Message:
-    frame = wire.receive(PATIENCE)
-    if frame is None:
-        raise Unreachable(f"the daemon at {wire.path} has not answered for {PATIENCE:g}s")
-    message = decode(frame)
-    if isinstance(message, Fault | Mismatch):
-        raise HoldfastError(message.sentence)
-    return message
 
 
 def pid_behind(descriptor: int) -> int:

@@ -6,7 +6,8 @@ else holds it, we keep trying to connect: 200 commands at once cost one start. W
 socket is never touched.
 
 A daemon on the network is looked for at all addresses of its endpoint, or by its group. It is started only here, so
-only if an address of the endpoint is this host's; after that it is looked for once more, as by everybody else. FLoM's
+only if an address of the endpoint is this host's; after that it is looked for once more, as by everybody else. If
+somebody else has started one for the same group at the same moment, and everybody takes that one, we end ours. FLoM's
 is open to everybody in the network, ours is not started so: there keys are needed, or a person's word.
 """
 
@@ -24,6 +25,7 @@ from .addresses import Address
 from .errors import Unreachable
 from .stderr import say
 from .target import Target, target
+from .wire import ID_SIZE
 from .zmtp import Closed, Wire
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     from .endpoints import Tcp
     from .keys import ClientKeys
+    from .multicast import Found
     from .peers import Peer
     from .settings import Settings
 
@@ -208,8 +211,18 @@ def _keys(settings: Settings) -> ClientKeys | None:
 
 
 def _find_in_group(group: Tcp, settings: Settings, patience: float) -> Wire | None:
-    """The oldest daemon that answers. The search is not cut short: who asked too briefly would start a second one."""
-    from .multicast import seek, split_brain
+    """The eldest daemon that answers."""
+    from .multicast import split_brain
+
+    found = _seek(group, settings)
+    if len(found) > 1:
+        say(f"{split_brain(group, found)}; the oldest is taken, {found[0].tcp}")
+    return _enter_found(group, found[0], settings, patience) if found else None
+
+
+def _seek(group: Tcp, settings: Settings) -> list[Found]:
+    """Who answers, the eldest first. It is not cut short: who asked too briefly would start a second daemon."""
+    from .multicast import seek
 
     keys = _keys(settings)
     found = seek(
@@ -218,15 +231,16 @@ def _find_in_group(group: Tcp, settings: Settings, patience: float) -> Wire | No
         timeout=settings.discovery_timeout,
         ttl=settings.discovery_ttl,
     )
-    if not found:
-        return None
-    if keys is not None:  # who is in the network can answer for a daemon, but not with its key
-        found = [one for one in found if one.key == keys.server.decode()] or found
-    if len(found) > 1:
-        say(f"{split_brain(group, found)}; the oldest is taken, {found[0].tcp}")
-    wire = _find_there(found[0].tcp, settings, patience)
+    if keys is None:
+        return found
+    # Who is in the network can answer for a daemon, but not with its key.
+    return [one for one in found if one.key == keys.server.decode()] or found
+
+
+def _enter_found(group: Tcp, found: Found, settings: Settings, patience: float) -> Wire:
+    wire = _find_there(found.tcp, settings, patience)
     if wire is None:
-        raise Closed(f"the daemon of the group {group.where} answers, but lets nobody in at {found[0].tcp}")
+        raise Closed(f"the daemon of the group {group.where} answers, but lets nobody in at {found.tcp}")
     return wire
 
 
@@ -295,8 +309,10 @@ def _take(file: int) -> bool:
 def _start(meant: Target, settings: Settings, environ: Mapping[str, str]) -> Wire:
     from . import launch  # subprocess costs 10 ms that only who starts a daemon pays
 
+    ours = os.urandom(ID_SIZE)
+
     def command(pipe: int) -> list[str]:
-        return launch.daemon_command(meant, settings, pipe)
+        return launch.daemon_command(meant, settings, pipe, ours)
 
     said = ""
     if identity.job(environ):
@@ -307,9 +323,33 @@ def _start(meant: Target, settings: Settings, environ: Mapping[str, str]) -> Wir
                 "(HOLDFAST_AUTOSTART=no refuses that)"
             )
     said = said or launch.launch(command, environ)
-    wire = _find(meant, settings, inf) if said == "ready" or meant.tcp is not None else None
+    wire = None
+    if meant.tcp is None and meant.group is not None:
+        wire = _agree(meant.place, meant.group, settings, environ, ours) if said == "ready" else None
+    elif said == "ready" or meant.tcp is not None:
+        wire = _find(meant, settings, inf)
     if wire is not None:  # ours; or that of another user, who was faster and has the port
         return wire
     if said != "ready":
         raise Unreachable(said or f"the daemon ended before it was ready; to see why: {_by_hand(meant)}")
     raise Closed(f"the daemon at {meant} ended as soon as it was ready")
+
+
+def _agree(place: Address, group: Tcp, settings: Settings, environ: Mapping[str, str], ours: bytes) -> Wire | None:
+    """The eldest daemon of the group after we have started one; ours ends if it is another one. None: nobody answers.
+
+    Ours has no clients but those who would not find the other one, so it ends when they have left.
+    """
+    found = _seek(group, settings)
+    if not found:
+        return None
+    if found[0].daemon != ours:
+        from .question import ask_to_stop
+
+        where = found[0].tcp.where
+        say(f"another daemon of the group {group.where}, at {where}, is taken; the one that was started here ends")
+        here = find_here(place)
+        if here is not None:
+            ask_to_stop(here, environ, now=False)
+            here.close()
+    return _enter_found(group, found[0], settings, inf)

@@ -94,11 +94,12 @@ def _hear(pipe: int) -> str:
     return line.decode("utf-8", "replace").strip()
 
 
-def daemon_command(meant: Target, settings: Settings, pipe: int) -> list[str]:
+def daemon_command(meant: Target, settings: Settings, pipe: int, identity: bytes) -> list[str]:
     """The daemon's command line; ``cli/daemon.py`` reads it.
 
     Args:
         pipe: the descriptor on which it says that it is ready.
+        identity: 16 bytes by which whoever looks for the daemon of a group tells it from others.
     """
     words = {
         "socket": meant.place.socket,
@@ -115,11 +116,11 @@ def daemon_command(meant: Target, settings: Settings, pipe: int) -> list[str]:
         words["mount"] = os.path.abspath(settings.mount_point)
     if settings.daemon_trace_file:
         words |= {"verbose": "yes", "fresh": "no" if settings.append_trace_file else "yes"}
-    words |= _network_words(meant, settings)
+    words |= _network_words(meant, settings, identity)
     return [sys.executable, "-P", "-m", "holdfast.cli.daemon", *(f"{key}={value}" for key, value in words.items())]
 
 
-def _network_words(meant: Target, settings: Settings) -> dict[str, str]:
+def _network_words(meant: Target, settings: Settings, identity: bytes) -> dict[str, str]:
     """Where it listens besides; FLoM's daemon is open to everybody, as FLoM's own is."""
     if meant.tcp is None and meant.group is None:
         return {}
@@ -127,7 +128,7 @@ def _network_words(meant: Target, settings: Settings) -> dict[str, str]:
     if meant.tcp is not None:
         words["tcp"] = str(meant.tcp)
     if meant.group is not None:
-        words["group"] = str(meant.group)
+        words |= {"group": str(meant.group), "identity": identity.hex()}
     alive = (settings.tcp_keepalive_time, settings.tcp_keepalive_intvl, settings.tcp_keepalive_probes)
     words["keepalive"] = ",".join(map(str, alive))
     if settings.comm == "flom":

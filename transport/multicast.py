@@ -4,6 +4,10 @@ The rule: a socket hears its own group only (it is bound to it, and the kernel's
 each socket on a port hears all groups that anybody on the machine joined). Only an answer with the nonce of one of our
 questions counts. What the network refuses becomes a sentence: who cannot ask must not believe that nobody is there.
 
+Of several daemons everybody must choose the same one, however quick its answer was, or two of them would grant the same
+lock: ``eldest_first`` says which. Those that start at the same moment may be heard by one and not yet by the other, so
+nobody chooses while the eldest that he heard is younger than ``YOUNG``; then he asks once more.
+
 Where no interface is named, the routing table says by which one a question goes out, and where it knows none, all go;
 a daemon listens on all. ``Search`` is pure, the rest is the sockets.
 
@@ -16,23 +20,27 @@ from __future__ import annotations
 import _socket
 import errno
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from os import urandom
 from select import POLLIN, poll
 from time import monotonic
 
 from . import interfaces
-from .endpoints import Tcp
+from .endpoints import HIGHEST_PORT, Tcp
 from .errors import InvalidSetting, RemoteProtocolError, Unreachable
 from .messages import Here, Mismatch, Seek
 from .wire import decode, encode
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 LEAST = 0.01  # seconds that a second answer is waited for
+EQUAL = 1.0  # seconds between two starts that count as one: answers come late, to some more than to others
+YOUNG = EQUAL + 0.1  # seconds of age before which one that counts as equal may not have heard a question yet
+SETTLED = 3.0  # seconds of age from which there is no other one that was started at the same moment any more
+LAST = 2.0  # seconds that a last question waits for its answers at most; a new daemon waits longer for a client
 PADDING = "." * 192  # so that there is room for an answer with a long host name, which may be twice as large
 LONGEST_POLL = 3600.0  # seconds; the kernel counts milliseconds in an int
 LARGEST = 2048  # bytes of a datagram that we read; no question or answer of ours is larger
@@ -55,6 +63,7 @@ class Found:
         address: its host; a link-local one with ``%`` and our interface.
         key: its public CURVE key, which proves nothing by itself; "" if it has none.
         took: seconds from the question to the answer.
+        started_at: monotonic seconds, as far as its answers tell; those that were on the way for long tell too late.
     """
 
     daemon: bytes
@@ -63,12 +72,26 @@ class Found:
     port: int
     key: str
     took: float
+    started_at: float
 
     @property
     def tcp(self) -> Tcp:
         """Where to connect to."""
         host, _, interface = self.address.partition("%")
         return Tcp(host, self.port, interface)
+
+
+def eldest_first(found: Iterable[Found]) -> list[Found]:
+    """``found`` in the order that is the same for everybody: by their start, but those that started within ``EQUAL``
+    seconds of the first one come first, by their identity."""
+    all_found = list(found)
+    equal_until = min((one.started_at for one in all_found), default=0.0) + EQUAL
+
+    def rank(one: Found) -> tuple[bool, float, bytes]:
+        later = one.started_at > equal_until
+        return later, one.started_at if later else 0.0, one.daemon
+
+    return sorted(all_found, key=rank)
 
 
 # --- the search: what is asked, what counts as an answer --------------------------------------------------------------
@@ -90,14 +113,25 @@ class Search:
         self._thorough = thorough
         self._nonce = nonce
         self._asked: dict[bytes, float] = {}  # nonce -> when
+        self._asked_at = -inf  # the last question
         self._found: dict[bytes, Found] = {}  # by daemon
 
     def ask(self, now: float) -> bytes:
         """The next question, as a datagram."""
         nonce = self._nonce()
-        self._asked[nonce] = now
-        self.until = now + self._timeout
+        self._asked[nonce] = self._asked_at = now
+        self.until = now + (min(self._timeout, LAST) if self._found else self._timeout)
         return encode(Seek(nonce, PADDING))
+
+    def ask_again_at(self) -> float | None:
+        """When to ask once more, because one that started beside the eldest may not have heard us; None: no need."""
+        if not self._found:
+            return None
+        heard_by_all_at = self._first_start() + YOUNG
+        return heard_by_all_at if self._asked_at < heard_by_all_at else None
+
+    def _first_start(self) -> float:
+        return min(one.started_at for one in self._found.values())
 
     def hear(self, datagram: bytes, source: str, now: float) -> Found | None:
         """Take in ``datagram`` from the host ``source``.
@@ -111,19 +145,25 @@ class Search:
             return None
         if isinstance(message, Mismatch):
             self.other_version = message
-        if not isinstance(message, Here) or message.nonce not in self._asked or message.daemon in self._found:
+        if not isinstance(message, Here) or message.nonce not in self._asked or not 0 < message.port <= HIGHEST_PORT:
+            return None
+        started_at = now - max(0.0, message.age)
+        known = self._found.get(message.daemon)
+        if known is not None:
+            self._found[known.daemon] = replace(known, started_at=min(known.started_at, started_at))
             return None
         took = now - self._asked[message.nonce]
         address = _with_scope_of(source, message.address) if message.address else source
-        found = Found(message.daemon, message.age, address, message.port, message.key, took)
+        found = Found(message.daemon, message.age, address, message.port, message.key, took, started_at)
         if not self._found and not self._thorough:
-            self.until = now + min(max(took, LEAST), self._timeout)
+            wait = max(took, LEAST) if message.age >= SETTLED else LAST
+            self.until = now + min(wait, self._timeout)
         self._found[found.daemon] = found
         return found
 
     def found(self) -> list[Found]:
-        """Who answered, the oldest first."""
-        return sorted(self._found.values(), key=lambda one: (one.age, one.daemon), reverse=True)
+        """Who answered, the eldest first."""
+        return eldest_first(self._found.values())
 
 
 def _with_scope_of(source: str, address: str) -> str:
@@ -142,7 +182,7 @@ def seek(
     thorough: bool = False,
     heard: Callable[[Found], object] = lambda found: None,
 ) -> list[Found]:
-    """Who answers to ``group``, the oldest first; nobody if it is empty.
+    """Who answers to ``group``, the eldest first; nobody if it is empty. It takes longer where they have just started.
 
     Args:
         attempts: questions at most.
@@ -167,6 +207,11 @@ def seek(
                 answered = search.found() or search.other_version
                 if monotonic() >= give_up_at or (answered and not thorough):
                     break
+            while (again_at := search.ask_again_at()) is not None and monotonic() < give_up_at:
+                search.until = again_at
+                _listen(asking, search, give_up_at, heard)
+                _send(asking, group, search.ask(monotonic()))
+                _listen(asking, search, give_up_at, heard)
         finally:
             asking.close()
     except OSError as error:

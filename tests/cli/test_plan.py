@@ -29,6 +29,7 @@ def test_every_word_is_read() -> None:
         "keepalive=1,2,3",
         "insecure=yes",
         "group=tcp://239.255.0.1:28015",
+        f"identity={'7f' * 16}",
     ]
     assert plan_from_words(words) == Plan(
         socket="/s",
@@ -47,6 +48,7 @@ def test_every_word_is_read() -> None:
         keepalive=(1, 2, 3),
         insecure=True,
         group="tcp://239.255.0.1:28015",
+        identity=b"\x7f" * 16,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from holdfast.transport import control, discover, zmtp
+from holdfast.transport import control, discover, question, zmtp
 from holdfast.transport.client import Lock
 from holdfast.transport.control import pid_behind, stop_daemon, write_dump
 from holdfast.transport.endpoints import Tcp
@@ -67,7 +67,7 @@ def test_something_that_does_not_answer_is_not_waited_for_for_ever(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It speaks ZMTP, but is no daemon."""
-    monkeypatch.setattr(control, "PATIENCE", 0.01)
+    monkeypatch.setattr(question, "PATIENCE", 0.01)
     path = f"{house.path}/s"
     router = Router(path, limit=1000)
     asked = load("holdfast", {"socket": path}, {}, None).settings
@@ -100,7 +100,7 @@ def test_a_daemon_that_ends_before_it_answers_has_ended(house: House, now: bool)
 def test_for_a_dump_too_there_must_be_a_daemon_that_answers(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Unreachable, match="no daemon is running at"):
         write_dump(settings_of(house), {})
-    monkeypatch.setattr(control, "PATIENCE", 0.01)
+    monkeypatch.setattr(question, "PATIENCE", 0.01)
     path = f"{house.path}/s"
     router = Router(path, limit=1000)
     with pytest.raises(Unreachable, match="has not answered"):

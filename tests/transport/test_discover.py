@@ -60,8 +60,8 @@ class Place:
         self._command = launch.daemon_command
         patch.setattr(launch, "daemon_command", self.command)
 
-    def command(self, meant: Target, settings: Settings, pipe: int) -> list[str]:
-        return [sys.executable, "-S", str(self.script), *self._command(meant, settings, pipe)[4:], *self.more]
+    def command(self, meant: Target, settings: Settings, pipe: int, identity: bytes) -> list[str]:
+        return [sys.executable, "-S", str(self.script), *self._command(meant, settings, pipe, identity)[4:], *self.more]
 
     def started(self) -> list[dict[str, Any]]:
         """What each daemon that was started has seen."""

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import pytest
 
-from holdfast.transport import discover, endpoints, launch, multicast, zmtp
+from holdfast.transport import discover, endpoints, launch, multicast, question, zmtp
 from holdfast.transport.addresses import Address
 from holdfast.transport.endpoints import Tcp
 from holdfast.transport.errors import RemoteProtocolError, Unreachable
@@ -236,7 +236,12 @@ class Group:
         return self.answers
 
     def answer(self, tcp: Tcp, name: bytes = b"a") -> None:
-        self.answers.append(Found(name * 16, 1.0, tcp.host, tcp.port, "", 0.001))
+        self.answers.append(Found(name * 16, 1.0, tcp.host, tcp.port, "", 0.001, 5.0))
+
+    def answer_as_started(self, tcp: Tcp, starts: Starts) -> None:
+        """The daemon that was started answers."""
+        (identity,) = [word.partition("=")[2] for word in starts.commands[0] if word.startswith("identity=")]
+        self.answers.append(Found(bytes.fromhex(identity), 1.0, tcp.host, tcp.port, "", 0.001, 5.0))
 
 
 @pytest.fixture
@@ -306,11 +311,66 @@ def test_where_nobody_answers_and_none_may_be_started_it_is_said(group: Group) -
 def test_one_that_is_started_is_looked_for_by_its_group_and_not_before(
     run_dir: str, group: Group, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    starts = Starts(monkeypatch, "ready", lambda: group.answer(daemon.tcp))
+    ended = ends(monkeypatch)
+    starts = Starts(monkeypatch, "ready", lambda: group.answer_as_started(daemon.tcp, starts))
     discover.connect(Settings(comm="flom", run_dir=run_dir, group=GROUP), {}).close()
     assert len(starts.commands) == 1
+    assert ended == []
     assert {"group=239.255.0.1:28015", "insecure=yes"} <= set(starts.commands[0])
     assert len(group.asked) == 2
+
+
+def ends(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The sockets of daemons that are told to end."""
+    ended: list[str] = []
+
+    def end(wire: zmtp.Wire, environ: object, *, now: bool) -> bool:
+        assert not now
+        ended.append(wire.path)
+        return True
+
+    monkeypatch.setattr(question, "ask_to_stop", end)
+    return ended
+
+
+def test_when_an_elder_one_answers_it_is_taken_and_the_one_that_was_started_ends(
+    run_dir: str,
+    group: Group,
+    daemon: Daemon,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ended = ends(monkeypatch)
+    path = f"{run_dir}/group-239.255.0.1-28015.sock"
+    here = socket.socket(socket.AF_UNIX)
+    greeter = threading.Thread(target=lambda: here.accept()[0].sendall(GREETING))
+
+    def start() -> None:
+        here.bind(path)
+        here.listen()
+        greeter.start()
+        group.answer(daemon.tcp)
+        group.answer_as_started(nobody(), starts)
+
+    starts = Starts(monkeypatch, "ready", start)
+    wire = discover.connect(Settings(comm="flom", run_dir=run_dir, group=GROUP), {})
+    greeter.join(LIMIT)
+    here.close()
+    assert wire.path == str(daemon.tcp)
+    assert ended == [path]
+    told = capsys.readouterr().err
+    assert f"at {daemon.tcp.where}, is taken" in told
+    assert "split brain" not in told
+    wire.close()
+
+
+def test_one_that_has_ended_already_is_not_told_to(
+    run_dir: str, group: Group, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = ends(monkeypatch)
+    Starts(monkeypatch, "ready", lambda: group.answer(daemon.tcp))
+    discover.connect(Settings(comm="flom", run_dir=run_dir, group=GROUP), {}).close()
+    assert ended == []
 
 
 def test_one_that_somebody_has_started_here_meanwhile_is_asked_for_again(group: Group, daemon: Daemon) -> None:

@@ -35,7 +35,7 @@ def nonce(question: bytes) -> bytes:
     return message.nonce
 
 
-def here(question: bytes, daemon: bytes = A, *, age: float = 1.0, address: str = "", key: str = "") -> bytes:
+def here(question: bytes, daemon: bytes = A, *, age: float = 10.0, address: str = "", key: str = "") -> bytes:
     return encode(Here(nonce(question), daemon, age, 4711, address, key))
 
 
@@ -47,8 +47,9 @@ def test_an_answer_tells_who_it_is_and_how_long_it_took() -> None:
     question = one.ask(10.0)
     found = one.hear(here(question, age=7.0, key="K"), "192.0.2.1", 10.2)
     assert found is not None
-    assert found == Found(A, 7.0, "192.0.2.1", 4711, "K", found.took)
+    assert found == Found(A, 7.0, "192.0.2.1", 4711, "K", found.took, found.started_at)
     assert found.took == pytest.approx(0.2)
+    assert found.started_at == pytest.approx(3.2)
     assert one.found() == [found]
 
 
@@ -85,17 +86,77 @@ def test_one_daemon_counts_once_by_whatever_way_it_answers() -> None:
     assert [found.address for found in one.found()] == ["192.0.2.1"]
 
 
-@given(st.lists(st.tuples(st.binary(min_size=16, max_size=16), st.floats(0, 1e6)), unique_by=lambda one: one[0]))
-def test_the_oldest_is_the_first_whoever_was_quicker(daemons: list[tuple[bytes, float]]) -> None:
+@pytest.mark.parametrize("port", [0, 65536, 9999999])
+def test_an_answer_that_names_no_port_is_ignored(port: int) -> None:
     one = search()
     question = one.ask(10.0)
-    for daemon, age in daemons:
-        one.hear(here(question, daemon, age=age), "192.0.2.1", 10.1)
-    ages = [found.age for found in one.found()]
-    assert ages == sorted((age for _, age in daemons), reverse=True)
+    assert one.hear(encode(Here(nonce(question), A, 10.0, port, "", "")), "192.0.2.1", 10.1) is None
+    assert one.found() == []
+
+
+# --- which of several -------------------------------------------------------------------------------------------------
+
+
+def heard(one: Search, *daemons: tuple[bytes, float, float]) -> list[bytes]:
+    """The order in which ``one`` names daemons with an identity and a start whose answers are so long on their way."""
+    question = one.ask(100.0)
+    for daemon, started_at, late in daemons:
+        one.hear(here(question, daemon, age=100.0 - started_at), "192.0.2.1", 100.0 + late)
+    return [found.daemon for found in one.found()]
+
+
+def test_the_eldest_is_the_first_whoever_was_quicker() -> None:
+    assert heard(search(), (A, 50.0, 0.0), (B, 40.0, 0.3), (b"c" * 16, 60.0, 0.1)) == [B, A, b"c" * 16]
+
+
+def test_those_that_started_within_a_second_of_the_eldest_come_first_by_their_identity() -> None:
+    daemons = (b"c" * 16, 50.0, 0.0), (B, 50.9, 0.0), (A, 51.1, 0.0)
+    assert heard(search(), *daemons) == [B, b"c" * 16, A]
+
+
+NAMES = st.binary(min_size=16, max_size=16)
+SPREAD = st.floats(0, multicast.EQUAL - 0.3)  # between the starts
+LATE = st.tuples(st.floats(0, 0.3), st.floats(0, 0.3))  # answers on their way, to two who ask
+
+
+@given(st.lists(st.tuples(NAMES, SPREAD, LATE), unique_by=lambda one: one[0], min_size=1))
+def test_who_hears_answers_late_chooses_the_same_of_those_that_started_together(
+    daemons: list[tuple[bytes, float, tuple[float, float]]],
+) -> None:
+    orders = [heard(search(), *((name, 50 + at, late[who]) for name, at, late in daemons)) for who in (0, 1)]
+    assert orders[0] == orders[1]
+
+
+def test_of_several_answers_of_one_daemon_the_quickest_says_when_it_started() -> None:
+    one = search(thorough=True)
+    for asked_at, late in ((100.0, 0.4), (101.0, 0.1), (102.0, 0.2)):
+        question = one.ask(asked_at)
+        one.hear(here(question, age=asked_at - 50.0), "192.0.2.1", asked_at + late)
+    assert one.found()[0].started_at == pytest.approx(50.1)
 
 
 # --- how long ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("age", "again_at"), [(0.0, 11.1), (0.5, 10.6), (1.05, 10.05), (1.2, None), (50.0, None)])
+def test_who_hears_one_that_has_just_started_asks_again_when_all_that_started_beside_it_can_hear(
+    age: float, again_at: float | None
+) -> None:
+    one = search()
+    assert one.ask_again_at() is None
+    one.hear(here(one.ask(10.0), age=age), "192.0.2.1", 10.0)
+    assert one.ask_again_at() == (None if again_at is None else pytest.approx(again_at))
+    one.ask(11.2)
+    assert one.ask_again_at() is None
+
+
+@pytest.mark.parametrize(("timeout", "waits"), [(0.5, 0.5), (60.0, multicast.LAST), (-1.0, multicast.LAST)])
+def test_where_daemons_may_just_have_started_all_answers_are_waited_for(timeout: float, waits: float) -> None:
+    one = search(timeout=timeout)
+    one.hear(here(one.ask(10.0), age=2.0), "192.0.2.1", 10.001)
+    assert one.until == pytest.approx(10.001 + waits)
+    one.ask(20.0)
+    assert one.until == pytest.approx(20.0 + waits)
 
 
 @pytest.mark.parametrize(("took", "waits"), [(0.0, LEAST), (0.001, LEAST), (0.1, 0.1), (0.4, 0.4), (0.9, 0.5)])
@@ -140,7 +201,7 @@ def test_the_daemon_is_where_it_says_else_where_its_answer_came_from(source: str
 
 
 def test_a_split_brain_is_told_with_all_addresses() -> None:
-    found = [Found(A, 9.0, "192.0.2.1", 1, "", 0.1), Found(B, 1.0, "192.0.2.2", 2, "", 0.1)]
+    found = [Found(A, 9.0, "192.0.2.1", 1, "", 0.1, 1.0), Found(B, 1.0, "192.0.2.2", 2, "", 0.1, 9.0)]
     sentence = split_brain(Tcp("239.255.0.1", 28015), found)
     assert "split brain" in sentence
     assert "2 daemons answer to the group 239.255.0.1:28015 (192.0.2.1:1, 192.0.2.2:2)" in sentence
@@ -201,7 +262,7 @@ def test_a_daemon_is_found() -> None:
 def test_two_daemons_of_one_group_are_both_asked_and_both_heard() -> None:
     group = group_of(1, free_port())
     with (
-        daemon(group, lambda question: [here(question, A, age=5.0), here(question, B, age=6.0)]) as heard,
+        daemon(group, lambda question: [here(question, A, age=5.0), here(question, B, age=7.0)]) as heard,
         daemon(group, lambda question: []) as heard_by_the_other,
     ):
         found = seek(group, attempts=1, timeout=LIMIT, ttl=1)
