@@ -293,21 +293,23 @@ class Lock:
         self._hang_up()
         if wanted.pause:
             sleep(wanted.pause)
+        place = None
         try:
             if wanted.address:
                 assert incubator is not None  # it has named the locker
-                self._wire = discover.enter(incubator.beside(wanted.address), wanted.patience)
+                place = incubator.beside(wanted.address)
+                self._wire = discover.enter(place, wanted.patience)
             else:
                 self._wire = discover.connect(self._settings, os.environ, wanted.patience, self._met)
                 self._met = self._wire.place
-        except Closed:
-            self._session.ended()
-        except (FileNotFoundError, ConnectionRefusedError):  # a locker that is just ending
-            self._session.ended()
-        except Unreachable:
-            raise
-        except OSError as error:
-            raise Unreachable(f"cannot connect to the locker of {self.resource}: {error.strerror}") from error
+        except (Closed, FileNotFoundError, ConnectionRefusedError) as error:  # whoever was there is just ending
+            from .absent import absent
+
+            self._session.ended(met=absent(f"{self.resource} is served", place, error))
+        except OSError as error:  # Unreachable is one
+            from .absent import absent
+
+            raise Unreachable(absent(f"{self.resource} is served", place, error)) from error
         else:
             self._session.opened(monotonic())
 

@@ -66,6 +66,7 @@ class Follower:
         self._untold = False  # parts of a change were told, and not all of them yet
         self._asked = True  # where the registry is, and not answered yet
         self._given_up = False  # and said so
+        self._met = ""  # on the way to it, over the network
         self._lost_at = self._heard_at = monotonic()
         self._daemon = self._enter_daemon()
         self._epoll = select.epoll()
@@ -112,13 +113,18 @@ class Follower:
         return max(0.0, now - due_at)
 
     def _check_patience(self, now: float) -> None:
-        told = f"{self._meant.place.directory}/daemon.log, unless it logs elsewhere, may say why"
+        told = self._where_to_look()
         if self._registry is None and now - self._lost_at >= PATIENCE:
             self._ask()
-            raise self._give_up(f"the daemon's registry has not been there for {PATIENCE:g}s; {told}")
+            raise self._give_up(f"the daemon's registry has not been there for {PATIENCE:g}s; {self._met or told}")
         if self._registry is not None and now - self._heard_at >= SILENCE:
             self._drop_registry()
             raise self._give_up(f"the daemon's registry has told nothing for {SILENCE:g}s; {told}")
+
+    def _where_to_look(self) -> str:
+        if isinstance(self._daemon.place, str):
+            return f"{self._meant.place.directory}/daemon.log, unless it logs elsewhere, may say why"
+        return f"the log of the daemon at {self._daemon.place}, on its own host, may say why"
 
     def _give_up(self, sentence: str) -> Silent:
         self._given_up = True
@@ -198,19 +204,25 @@ class Follower:
 
     def _enter_registry(self, name: str) -> bool:
         """Connect to the registry that the incubator named; ask again if it is not there."""
+        place = self._daemon.beside(name)
         try:
-            wire = discover.enter(self._daemon.beside(name), ENTRY)
+            wire = discover.enter(place, ENTRY)
             try:
                 self._introduce(wire, ENTRY, self._questions.ask(0, monotonic()))
             except:
                 wire.close()
                 raise
-        except OSError:  # Unreachable is one
+        except OSError as error:  # Unreachable is one
+            if not isinstance(place, str):
+                from .absent import absent
+
+                self._met = absent("it is", place, error)
             if not self._given_up:
                 sleep(AGAIN)
                 self._ask()
             return False
         self._registry = wire
+        self._met = ""
         self._given_up = False
         self._heard_at = monotonic()
         self._epoll.register(wire.fileno(), select.EPOLLIN)

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from time import sleep
 
 from . import discover, identity
+from .absent import absent
 from .errors import HoldfastError, RemoteProtocolError, Unreachable
 from .messages import Echo, Explain, Explained, Fault, Gone, Hello, Locate, Located, Mismatch, Refused, Welcome
-from .session import PAUSES, error_from_refusal
+from .session import ENDING, PAUSES, error_from_refusal
 from .settings import Settings
 from .target import shown_command_lines
 from .wire import ID_SIZE, Message, decode, encode
@@ -45,8 +46,10 @@ def inquire(settings: Settings, environ: Mapping[str, str], ask: Locate) -> Find
         HoldfastError: it would be refused for good, and why.
     """
     who = identity.hello(os.urandom(ID_SIZE), environ, nest=ask.nest, command_lines=shown_command_lines(settings))
+    met = ENDING
     for pause in (0.0, *PAUSES):
         sleep(pause)
+        place = None
         try:
             wire = discover.find(settings)
             if wire is None:
@@ -54,16 +57,17 @@ def inquire(settings: Settings, environ: Mapping[str, str], ask: Locate) -> Find
             answer = _question(wire, who, ask, 0)
             exists = isinstance(answer, Located)
             if isinstance(answer, Located):
-                answer = _question(discover.enter(wire.beside(answer.address)), who, ask, answer.epoch)
-        except (Closed, FileNotFoundError, ConnectionRefusedError):  # who should answer is just ending
+                place = wire.beside(answer.address)
+                answer = _question(discover.enter(place), who, ask, answer.epoch)
+        except (Closed, FileNotFoundError, ConnectionRefusedError) as error:  # who should answer is just ending
+            met = absent(f"{ask.resource} is served", place, error)
             continue
+        met = ENDING
         if isinstance(answer, Explained):
             return Finding(answer, exists)
         if not isinstance(answer, Gone):
             raise _wrong(answer, ask)
-    raise Unreachable(
-        f"{ask.resource}: no answer in {len(PAUSES) + 1} attempts: the daemon ends as soon as it is asked"
-    )
+    raise Unreachable(f"{ask.resource}: no answer in {len(PAUSES) + 1} attempts: {met}")
 
 
 def _question(wire: Wire, who: Hello, ask: Locate, epoch: int) -> Message:

@@ -33,6 +33,10 @@ OPENING = b"\xff" + bytes(8) + b"\x7f\3"  # of one: after so much the other side
 MECHANISM = slice(12, 32)  # in it
 
 
+class Unanswered(Unreachable):
+    """Nothing at all came back from there: nobody is there, or what we sent is dropped on the way."""
+
+
 @dataclass(frozen=True, slots=True)
 class Keepalive:
     """When a silent connection is probed, how often again, and how many unanswered probes mean that it is dead.
@@ -95,7 +99,7 @@ class Peer:
 
         Raises:
             OSError: nobody listens there, or no way leads there.
-            Unreachable: no answer has come in time.
+            Unanswered: no answer has come in time.
         """
         connection.setblocking(False)
         connection.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
@@ -105,7 +109,7 @@ class Peer:
             poll = select.poll()
             poll.register(connection.fileno(), select.POLLOUT)
             if not poll.poll(patience * 1000):
-                raise Unreachable(f"{self} has not answered for {patience:.2g}s")
+                raise Unanswered(f"{self} has not answered for {patience:.2g}s")
             error = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
         if error:
             raise OSError(error, os.strerror(error))

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
 GRACE = 2.0  # seconds beyond the timeout, until we say that the daemon does not answer
 UNLOCKING = 10.0  # seconds for the answer to a Release
 PAUSES = (0.005, 0.02, 0.08, 0.32)  # seconds before each further attempt; then we give up
+ENDING = "the daemon ends as soon as it is asked"
 
 
 class State(Enum):
@@ -272,11 +273,12 @@ class Session:
         self._why = Why.FREE
         self.state = State.MEETING if self.state is State.CALLING else State.GREETING
 
-    def ended(self, why: HoldfastError | None = None) -> None:
+    def ended(self, why: HoldfastError | None = None, *, met: str = "") -> None:
         """The connection has ended, or could not be made.
 
         Args:
             why: the other side broke the protocol, and nothing is gained by trying again.
+            met: what was met, for the sentence if this was the last attempt; "": that the connection ended.
         """
         state, self.state = self.state, State.AWAY
         self._outbox.clear()
@@ -291,7 +293,7 @@ class Session:
                 "the connection ended while it was given back: lost or released, outcome unknown"
             )
         else:
-            self._try_again()
+            self._try_again(met)
 
     def silent(self, now: float) -> None:
         """Nothing has come for as long as ``Receive`` said."""
@@ -371,15 +373,13 @@ class Session:
             self._patience -= now - self._waiting_since
         self._waiting_since = None
 
-    def _try_again(self) -> None:
+    def _try_again(self, met: str = "") -> None:
         self._attempts += 1
         if self._attempts <= len(PAUSES):
             self.state = State.SEEKING
             return
         self.state = State.AWAY
-        self.error = self._unreachable(
-            f"no answer in {self._attempts} attempts: the daemon ends as soon as it is asked"
-        )
+        self.error = self._unreachable(f"no answer in {self._attempts} attempts: {met or ENDING}")
 
     def _lose(self, cause: str, why: object) -> None:
         sentence = f"the lock {self.ask.resource} is lost: {why or cause}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from math import inf, nan
@@ -12,7 +13,7 @@ from typing import NoReturn
 
 import pytest
 
-from holdfast.transport import identity, locks
+from holdfast.transport import discover, identity, locks
 from holdfast.transport.client import Lock
 from holdfast.transport.errors import Busy, LockLost, RemoteProtocolError, TimedOut, Unreachable, UsageError
 from holdfast.transport.messages import (
@@ -32,9 +33,11 @@ from holdfast.transport.messages import (
     Release,
     Welcome,
 )
+from holdfast.transport.peers import Peer
 from holdfast.transport.session import State
 from holdfast.transport.settings import Settings
 from holdfast.transport.wire import Message
+from holdfast.transport.zmtp import Closed, Wire
 from scripted_house import LIMIT, House
 
 
@@ -187,6 +190,26 @@ def test_a_locker_that_is_gone_is_located_again(house: House) -> None:
     with Lock("x", settings=house.settings) as held:
         assert held.token == 17
     held.close()
+
+
+def test_a_locker_whose_port_leads_nowhere_is_named_with_its_place(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as once:
+        port = once.getsockname()[1]
+    there = Peer(socket.AF_INET, ("127.0.0.1", port))
+    monkeypatch.setattr(Wire, "beside", lambda wire, address: there)
+    with pytest.raises(Unreachable, match=f"x is served at tcp://127.0.0.1:{port}, where nobody listens; .*forwarded"):
+        Lock("x", settings=house.settings).acquire()
+
+
+def test_what_keeps_us_from_the_daemon_is_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lets_nobody_in(*_: object) -> NoReturn:
+        raise Closed("lets nobody in at tcp://192.0.2.1:4711")
+
+    monkeypatch.setattr(discover, "connect", lets_nobody_in)
+    with pytest.raises(Unreachable, match=r"in 5 attempts: lets nobody in at tcp://192.0.2.1:4711"):
+        Lock("x", settings=house.settings).acquire()
 
 
 def test_a_connection_that_ended_while_nothing_was_held_is_silently_made_again(house: House) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,9 @@ from holdfast.transport import follow
 from holdfast.transport.errors import Unreachable
 from holdfast.transport.follow import Follower, Silent, snapshot
 from holdfast.transport.messages import Fault, Gone, Located, Refusal, Refused, Released, Welcome
+from holdfast.transport.peers import Peer
 from holdfast.transport.wire import Message
+from holdfast.transport.zmtp import Wire
 from scenes import INCUBATOR, holder, resource
 from support import LIMIT, wait_until
 
@@ -129,6 +132,35 @@ def test_a_registry_that_does_not_come_back_is_given_up(place: Place, monkeypatc
         follower.update(None)
         teller.end()
         with pytest.raises(Unreachable, match=r"registry has not been there for 0\.2s.*daemon\.log"):
+            follower.update(None)
+
+
+def test_a_registry_whose_port_leads_nowhere_is_named_with_its_place(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "PATIENCE", 0.2)
+    place.desk()
+    with socket.create_server(("127.0.0.1", 0)) as once:
+        there = Peer(socket.AF_INET, once.getsockname())
+    with place.follow() as follower:
+        monkeypatch.setattr(Wire, "beside", lambda wire, address: there)
+        with pytest.raises(
+            Silent, match=f"not been there for 0.2s; it is at {there}, where nobody listens; .*forwarded"
+        ):
+            follower.update(None)
+
+
+def test_of_a_daemon_on_the_network_no_log_is_looked_for_here(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "SILENCE", 0.2)
+    place.desk()
+    place.teller(*BUSY).mute = True
+    there = Peer(socket.AF_INET, ("192.0.2.1", 28100))
+    with place.follow() as follower:
+        monkeypatch.setattr(follower._daemon, "place", there)
+        monkeypatch.setattr(follower._daemon, "beside", lambda name: f"{place.socket}.d/{name}")
+        with pytest.raises(
+            Silent, match=r"told nothing for 0.2s; the log of the daemon at tcp://192.0.2.1:28100, on its"
+        ):
             follower.update(None)
 
 

@@ -72,6 +72,12 @@ def test_one_that_goes_meanwhile_is_asked_for_again(house: House) -> None:
     assert inquire(house.settings, {}, ASK) == Finding(FREE, exists=False)
 
 
+def test_where_its_locker_was_not_is_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(house, Located("locker-9.sock", 4))
+    with pytest.raises(Unreachable, match=r"in 5 attempts: .* is served at .*/locker-9.sock, where nobody listens"):
+        inquire(house.settings, {}, ASK)
+
+
 def test_a_daemon_that_ends_as_soon_as_it_is_asked_is_not_asked_for_ever(house: House) -> None:
     answer(house, Gone())
     with pytest.raises(Unreachable, match="no answer in 5 attempts"):

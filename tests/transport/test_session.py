@@ -175,6 +175,17 @@ def test_an_answer_in_between_gives_five_attempts_more(answer: Message) -> None:
     assert opens(session) == ("", PAUSES[0])
 
 
+@pytest.mark.parametrize(("met", "told"), [("nobody listens", "nobody listens"), ("", "ends as soon as it is asked")])
+def test_the_sentence_says_what_the_last_attempt_met(met: str, told: str) -> None:
+    session = at(State.SEEKING)
+    session._attempts = len(PAUSES) - 1
+    session.ended(met="something else")
+    session.ended(met=met)
+    assert isinstance(session.error, Unreachable)
+    assert told in str(session.error)
+    assert "something else" not in str(session.error)
+
+
 def test_a_broken_connection_loses_the_lock() -> None:
     session = at(State.HELD)
     session.ended()
