@@ -136,9 +136,12 @@ def _find(meant: Target, settings: Settings, patience: float) -> Wire | None:
 
 
 def _find_again(met: Peer, patience: float) -> Wire | None:
-    """The daemon that we met there, or whoever follows it; None if its host says that nobody does."""
+    """The daemon that we met there, or whoever follows it; None if its host says that nobody does.
+
+    It may have been given up for dead just now: it is waited for no longer than that took.
+    """
     try:
-        return enter(met, patience)
+        return enter(met, min(patience, met.keepalive.unacknowledged / 1000))
     except ConnectionRefusedError:
         return None
     except Unreachable:

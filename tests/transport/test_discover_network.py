@@ -275,6 +275,23 @@ def test_who_waited_goes_back_to_where_that_was_and_asks_no_group(group: Group, 
     assert group.asked == []
 
 
+@pytest.mark.parametrize(("patience", "waited"), [(inf, 4.0), (3.0, 3.0)])
+def test_who_waited_waits_for_it_no_longer_than_it_took_to_give_it_up(
+    monkeypatch: pytest.MonkeyPatch, patience: float, waited: float
+) -> None:
+    heard: list[float] = []
+
+    def silent(place: Peer, patience: float) -> NoReturn:
+        heard.append(patience)
+        raise Unreachable("has not answered")
+
+    monkeypatch.setattr(discover, "enter", silent)
+    met = Peer(socket.AF_INET, ("192.0.2.1", 5), Keepalive(2, 1, 2))
+    with pytest.raises(Unreachable, match="has not answered"):
+        discover.connect(Settings(endpoint=Tcp("192.0.2.1", 5)), {}, patience, met)
+    assert heard == [waited]
+
+
 def test_when_that_daemon_is_gone_the_group_is_asked_again(group: Group, daemon: Daemon) -> None:
     group.answer(daemon.tcp)
     gone = nobody()
