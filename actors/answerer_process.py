@@ -6,15 +6,21 @@ tells of itself is the daemon's too, and stays the same.
 
 Interfaces come and go, so we look every few seconds which there are. ``cli/daemon.py`` imports this file only if a
 group is to be answered.
+
+A daemon that was killed leaves lockers behind in which locks are still held, and keeps its directory locked by them.
+So long its group is answered still: who is told of it finds nobody there and is refused, and starts no other daemon
+that would grant the same locks, on whichever host.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
 import socket
 import time
+from collections.abc import Callable
 
 from ..transport.endpoints import Tcp
 from ..transport.messages import End, Ended, Ready, Report, Reported
@@ -27,27 +33,53 @@ from .locker_process import begin
 DISCOVERY = "discovery"
 COMM = "holdfast-discov"  # as ps and pgrep show it; at most 15 characters
 AGAIN = 5.0  # seconds between two looks at the interfaces
+LOOK = 0.5  # seconds between two looks whether a daemon that is gone has left locks behind
 AT_ONCE = 256  # datagrams between two looks at the parent
 
 
-def main(number: int, end: socket.socket, listening: int, group: Tcp, being: Being, verbose: bool) -> None:
+def main(
+    number: int, end: socket.socket, listening: int, group: Tcp, being: Being, directory: str, verbose: bool
+) -> None:
     """Answer whoever looks for the daemon; the target of a ``ChildSpec``.
 
     Args:
         number: of this child.
         end: our end of the pipe to the incubator.
         listening: descriptor of a socket as ``multicast.listen`` makes it.
+        directory: the daemon's, whose lock lasts as long as it or a locker with a lock in it lives.
     """
     begin(DISCOVERY, COMM, verbose=verbose)
     pipe = Pipe(end)
     pipe.send(Ready("", os.getpid(), os.getppid(), 0))
-    Discovery(socket.socket(fileno=listening), group, Answerer(being)).run(pipe)
+    Discovery(socket.socket(fileno=listening), group, Answerer(being), lambda: is_locked(directory)).run(pipe)
+
+
+def is_locked(directory: str) -> bool:
+    """Whether somebody has the lock of ``directory``; one that is gone has none."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 class Discovery:
-    """A socket, the interfaces on which it hears its group, and who decides what is answered."""
+    """A socket, the interfaces on which it hears its group, and who decides what is answered.
 
-    def __init__(self, listening: socket.socket, group: Tcp, answerer: Answerer) -> None:
+    Args:
+        survived: does a part of the daemon still live that grants or holds locks? Asked when the parent is gone.
+    """
+
+    def __init__(
+        self, listening: socket.socket, group: Tcp, answerer: Answerer, survived: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._survived = survived
         self._socket = listening
         self._group = group
         self._answerer = answerer
@@ -55,7 +87,8 @@ class Discovery:
         self._joined: set[int] | None = None  # as the log was told
 
     def run(self, pipe: Pipe) -> None:
-        """Answer until the parent says that this is the end, or is gone."""
+        """Answer until the parent says that this is the end, or is gone and has left nothing behind."""
+        orphaned = False
         poller = select.poll()
         poller.register(self._socket, select.POLLIN)
         poller.register(pipe, select.POLLIN)
@@ -66,12 +99,19 @@ class Discovery:
                 self._renew()
                 renew_at = now + AGAIN
             self._tell(now)
-            wakes_at = min(renew_at, self._answerer.wakes_at() or renew_at)
+            if orphaned and not self._survived():
+                return
+            wakes_at = min(now + LOOK if orphaned else renew_at, renew_at, self._answerer.wakes_at() or renew_at)
             ready = [descriptor for descriptor, _ in poller.poll(max(0.0, wakes_at - now) * 1000)]
             if self._socket.fileno() in ready:
                 self._answer()
-            if pipe.fileno() in ready and self._obey(pipe):
-                return
+            try:
+                if pipe.fileno() in ready and self._obey(pipe):
+                    return
+            except EOFError:
+                poller.unregister(pipe)
+                orphaned = True
+                log.event("HFD082W", group=self._group.where)
 
     def _answer(self) -> None:
         for _ in range(AT_ONCE):
@@ -102,12 +142,12 @@ class Discovery:
             log.event("HFD081W", group=self._group.where, kind=kind, count=count)
 
     def _obey(self, pipe: Pipe) -> bool:
-        """Do what the parent says; true if this is the end."""
-        try:
-            message = pipe.receive()
-        except EOFError:
-            return True
-        match message:
+        """Do what the parent says; true if this is the end.
+
+        Raises:
+            EOFError: it is gone.
+        """
+        match pipe.receive():
             case Report():
                 facts = {
                     "answered": self._answerer.answered,

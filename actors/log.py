@@ -43,6 +43,7 @@ EVENTS = {
     "HFD051W": "the files are not shown; locks are the same without them",
     "HFD080I": "questions to the group are answered on these interfaces",
     "HFD081W": "datagrams to the group were passed over",
+    "HFD082W": "the daemon is gone; its group is answered until the last of its locks is free",
 }
 _LEVELS = {"I": logging.INFO, "W": logging.WARNING, "E": logging.ERROR}
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
+import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from holdfast.actors.answerer import Answerer, Being
-from holdfast.actors.answerer_process import Discovery
+from holdfast.actors.answerer_process import Discovery, is_locked
 from holdfast.transport import multicast
 from holdfast.transport.endpoints import Tcp
 from holdfast.transport.messages import End, Ended, Report, Reported
@@ -26,7 +29,7 @@ DAEMON = b"d" * 16
 
 
 @contextmanager
-def discovery(*, address: str = "") -> Iterator[tuple[Tcp, Pipe]]:
+def discovery(*, address: str = "", survived: Callable[[], bool] = lambda: False) -> Iterator[tuple[Tcp, Pipe]]:
     """A discovery that answers a group on the loopback interface, and its parent's end of the pipe."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("", 0))
@@ -34,7 +37,7 @@ def discovery(*, address: str = "") -> Iterator[tuple[Tcp, Pipe]]:
     listening = socket.socket(fileno=listen(group).detach())
     being = Being(DAEMON, time.monotonic() - 60.0, 4711, address)
     ours, theirs = pipe_pair()
-    one = Discovery(listening, group, Answerer(being))
+    one = Discovery(listening, group, Answerer(being), survived)
     thread = threading.Thread(target=one.run, args=(Pipe(theirs),))
     thread.start()
     try:
@@ -129,3 +132,23 @@ def test_an_answer_that_cannot_be_sent_is_counted(monkeypatch: pytest.MonkeyPatc
 
 def _refuse(self: socket.socket, *_: object) -> int:
     raise OSError(101, "Network is unreachable")
+
+
+def test_what_a_dead_daemon_left_behind_is_answered_for_until_it_is_gone() -> None:
+    left = threading.Event()
+    with discovery(survived=lambda: not left.is_set()) as (group, parent):
+        parent.close()
+        for _ in range(3):
+            (found,) = seek(group, attempts=1, timeout=LIMIT, ttl=1)
+            assert found.daemon == DAEMON
+        left.set()
+
+
+def test_a_directory_is_locked_as_long_as_somebody_has_its_lock(tmp_path: Path) -> None:
+    assert not is_locked(str(tmp_path))
+    holder = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    assert is_locked(str(tmp_path))
+    os.close(holder)
+    assert not is_locked(str(tmp_path))
+    assert not is_locked(str(tmp_path / "gone"))

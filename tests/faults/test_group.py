@@ -127,3 +127,18 @@ def test_a_group_that_cannot_be_had_is_told_before_anybody_is_served(house: Hous
     assert done.returncode == 99
     assert "no network interface no-such-if" in done.stderr
     assert not house.processes()
+
+
+def test_a_killed_daemon_s_group_is_answered_until_its_last_lock_is_free(house: House, group: Tcp) -> None:
+    daemon = serving(house, group)
+    holder = house.hold("-r", "printer", "--discover", group.where)
+    before = found(group).daemon
+    answering = discovery(house)
+    daemon.kill()
+    daemon.wait(LIMIT)
+    assert found(group).daemon == before
+    with House() as another:
+        refused = another.run("run", "-n", "-r", "printer", "--discover", group.where, "--", "true")
+    assert refused.returncode == 99
+    house.let_go(holder)
+    wait_dead(answering)
