@@ -18,8 +18,9 @@ The Hello of a dead peer may be delivered when its descriptor belongs to somebod
 wrong generation. Its Welcome goes to nobody and no Echo ever comes; so one generation may have several
 ``Candidate``s, and the first right Echo decides which routing id is its own.
 
-Everything else from an unknown routing id is dropped and counted; whoever does not get through in ``PATIENCE`` is
-shut. Nobody is shut for what a message says: it may be a dead peer's, and the connection somebody else's by now.
+Everything else from an unknown routing id is dropped, and counted if it is more than the last words of somebody who
+left. Whoever does not get through in ``PATIENCE``, and once more after the first Hello, is shut. Nobody is shut for
+what a message says: it may be a dead peer's, and the connection somebody else's by now.
 Pure: no socket, no clock; ``process.py`` brings what came.
 """
 
@@ -65,6 +66,7 @@ class Peer:
 
     fd: int
     expires_at: float
+    prolonged: bool = False  # by its Hello
     stage: Stage = Stage.STRANGER
     session: Session | None = None
     candidates: list[Candidate] = field(default_factory=list)
@@ -179,7 +181,7 @@ class Door:
             return self._echo(candidate, message)
         peer = self.peers.get(fd)
         if peer is None or peer.stage is not Stage.STRANGER or not origin.peer:
-            return self._drop("from nobody")
+            return Outcome()  # the last words of somebody who has left, which is no noise
         if not isinstance(message, Hello):
             return self._drop("before Hello")
         if credentials is not None:
@@ -192,8 +194,10 @@ class Door:
         candidate = Candidate(routing_id, peer, self._nonce(), who, origin)
         self._candidates[routing_id] = candidate
         peer.candidates.append(candidate)
-        peer.expires_at = now + PATIENCE
-        self._strangers[peer.fd] = self._strangers.pop(peer.fd)  # to the end: its time ends last
+        if not peer.prolonged:  # who never reads may say it again and again
+            peer.prolonged = True
+            peer.expires_at = now + PATIENCE
+            self._strangers[peer.fd] = self._strangers.pop(peer.fd)  # to the end: its time ends last
         return Outcome([(routing_id, Welcome(candidate.nonce, MINOR, self._pid))])
 
     def _echo(self, candidate: Candidate, message: Message) -> Outcome:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .children import Children
 
 BATCH = 256  # messages taken in before timers and disconnects have their turn again
+STRANGERS = 32  # of them, those of somebody who has no session: they cost more, and a crowd must leave others a turn
 NAP = 3600.0  # seconds to sleep at most; a wait may be longer than what poll can count
 RETRY = 0.05  # seconds until a parent that did not read its pipe is tried again
 FAILED = 70  # exit code EX_SOFTWARE
@@ -256,6 +257,7 @@ class Process:
 
     def _take_messages(self, now: float, effects: list[Effect]) -> None:
         sessions = self._door.sessions
+        strangers = 0
         for _ in range(BATCH):
             received = self._router.receive(sessions)
             if received is None:
@@ -265,6 +267,9 @@ class Process:
                 self._take_changes(self._router.changes(), now, effects)
                 self._take_from_parent(now, effects)  # who comes was sent by it, perhaps since this turn began
                 self._arrival(routing_id, content, now)
+                strangers += 1
+                if strangers == STRANGERS:
+                    return
             elif (session := sessions.get(routing_id)) is not None:
                 effects += self._hear(session, content, now)
 

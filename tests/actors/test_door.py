@@ -71,7 +71,7 @@ def test_who_has_nobody_at_the_other_end_is_not_heard() -> None:
     door = new_door()
     door.came(-6, 0.0)
     assert door.arrival(A, -6, None, encode(hello(1)), 0.0, Origin("", trusted=False)) == Outcome()
-    assert door.counts == {"from nobody": 1}
+    assert door.counts == {}
 
 
 def test_the_kernel_knows_better_than_the_client_who_it_is() -> None:
@@ -97,7 +97,7 @@ def test_the_hello_of_a_dead_peer_opens_nothing() -> None:
     door.came(5, 0.0)
     door.went(5)
     assert say(door, A, 5, hello(1)) == Outcome()
-    assert door.counts == {"from nobody": 1}
+    assert door.counts == {}
 
 
 def test_an_echo_after_the_end_of_the_connection_opens_nothing() -> None:
@@ -202,6 +202,16 @@ def test_who_said_hello_has_the_same_time_again_for_the_echo() -> None:
     assert door.late(1.0 + PATIENCE) == 6
     assert door.late(1.0 + PATIENCE) is None
     assert door.late(4.0 + PATIENCE) == 5
+
+
+def test_who_says_hello_again_and_again_and_never_reads_has_no_more_time() -> None:
+    door = new_door()
+    door.came(5, 0.0)
+    for instant in range(4, 9):
+        nonce_of(say(door, A, 5, hello(1), float(instant)))
+        door.unreachable(A)
+    assert door.late(4.0 + PATIENCE) == 5
+    assert say(door, A, 5, hello(1), 4.0 + PATIENCE) == Outcome()
 
 
 def test_who_is_late_is_not_heard_any_more() -> None:

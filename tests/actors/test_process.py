@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 
 import pytest
 
 from holdfast.actors.door import Session
-from holdfast.actors.process import FAILED, NAP, PARENT, Effect, Finish, Process, Unlisten
+from holdfast.actors.process import FAILED, NAP, PARENT, STRANGERS, Effect, Finish, Process, Unlisten
 from holdfast.transport.messages import Echo, Ended, Fault, Gone, Queued, Quiesce, Release, Stop, Stopping, Welcome
 from holdfast.transport.pipe import Pipe, pipe_pair
-from holdfast.transport.sockets import Router
+from holdfast.transport.sockets import Arrival, Ready, Router
 from holdfast.transport.wire import Message, decode, encode
 from holdfast.transport.zmtp import Closed
 from raw import Raw, hello
@@ -182,6 +182,27 @@ def test_what_the_parent_said_before_somebody_came_is_heard_before_him_even_amid
         raw.say(Echo(welcome.nonce), Release(1, False))
         wait_until(lambda: go_on_amid_a_turn() or heard, "the message behind the Echo")
     assert heard == [[Quiesce()]]
+
+
+class Crowded(Router):
+    """A mailbox in which there is always one more message of a stranger."""
+
+    taken = 0
+
+    def wait(self, timeout: int | None) -> Ready:
+        return Ready(changes=False, messages=True, others=frozenset())
+
+    def receive(self, known: Container[bytes]) -> tuple[bytes, bytes | Arrival] | None:
+        self.taken += 1
+        return b"\0abcd", Arrival(5, None, b"hello")
+
+
+def test_a_crowd_of_strangers_leaves_everything_else_its_turn(bench: Bench) -> None:
+    actor = Actor(lambda session, message: [])
+    actor.wake = 0.0
+    router = Crowded(f"{bench.path}-crowded", limit=1000)
+    assert Process(actor, router).run() == 0
+    assert router.taken == STRANGERS
 
 
 def test_the_end_of_the_parent_is_noticed(bench: Bench) -> None:
