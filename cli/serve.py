@@ -81,6 +81,7 @@ def serve(
     meant = target(settings)
     place = meant.place
     keys = _keys(settings, meant, asked=curve_key is not None or curve_clients is not None)
+    _check_address(meant)
     if keys is None and not insecure:
         _check_loopback(meant)
     addresses.prepare(place)
@@ -93,7 +94,7 @@ def serve(
         mount=_mount(settings.mount_point),
         metrics=_metrics(metrics, metrics_resources),
         tcp="" if meant.tcp is None else str(meant.tcp),
-        locker_ports=None if ports is None else locker_ports(ports),
+        locker_ports=_locker_ports(ports, meant),
         keepalive=(settings.tcp_keepalive_time, settings.tcp_keepalive_intvl, settings.tcp_keepalive_probes),
         insecure=insecure,
         group="" if meant.group is None else str(meant.group),
@@ -139,6 +140,35 @@ def _keys(settings: Settings, meant: Target, *, asked: bool) -> DaemonKeys | Non
         for complaint in Admitted(keys.clients).look():
             say(f"it admits nobody: {complaint}")
     return keys
+
+
+def _locker_ports(ports: str | None, meant: Target) -> tuple[int, int] | None:
+    """The range of ports for lockers and registry.
+
+    Raises:
+        InvalidSetting: it is none, or nothing listens on the network.
+    """
+    if ports is None:
+        return None
+    if meant.tcp is meant.group is None:
+        raise InvalidSetting("--locker-ports has a meaning only with --bind or --discover", key="locker_ports")
+    return locker_ports(ports)
+
+
+def _check_address(meant: Target) -> None:
+    """Make sure that somebody can connect with it.
+
+    Raises:
+        InvalidSetting: it is a group's, at which a socket may listen, and never hears of a connection.
+    """
+    from ..transport.endpoints import is_multicast
+
+    if meant.tcp is not None and is_multicast(meant.tcp.host):
+        raise InvalidSetting(
+            f"nobody can connect with {meant.tcp.host}, which is a multicast group: "
+            "give --bind an address of this host, and --discover the group",
+            key="bind",
+        )
 
 
 def _check_loopback(meant: Target) -> None:

@@ -120,6 +120,9 @@ def test_what_others_can_reach_is_refused_unless_it_is_said_that_this_is_meant(h
         (["--bind", "127.0.0.1"], "its port is missing"),
         (["--bind", "tcp://127.0.0.1:0", "--locker-ports", "7"], "is not a range of ports"),
         (["--bind", "tcp://127.0.0.1:0", "--locker-ports", "28100-28100"], "are too few"),
+        (["--locker-ports", "28100-28199"], "only with --bind or --discover"),
+        (["--bind", "tcp://239.1.1.1:0", "--insecure"], "is a multicast group"),
+        (["--bind", "tcp://[ff15::1]:0", "--insecure"], "is a multicast group"),
     ],
 )
 def test_what_cannot_be_is_refused_with_a_sentence(words: list[str], why: str) -> None:
