@@ -12,7 +12,7 @@ import os
 import click
 
 from ..transport.endpoints import Tcp
-from ..transport.multicast import Found, seek, split_brain
+from ..transport.multicast import NAMED, Found, seek, split_brain
 from ..transport.phrases import counted, limit, span, visible
 from ..transport.settings import load
 from ..transport.stderr import say
@@ -62,8 +62,10 @@ def discover(
         ttl=settings.discovery_ttl,
         thorough=True,
     )
-    for one in found:
+    for one in found[:NAMED]:
         click.echo(_line(one, verbose=verbose))
+    if len(found) > NAMED:
+        click.echo(f"and {len(found) - NAMED} more")
     return _verdict(asked, found, manner)
 
 

@@ -201,6 +201,15 @@ def is_multicast(host: str) -> bool:
     return 224 <= packed[0] <= 239 if packed else _packed(host, _socket.AF_INET6)[:1] == b"\xff"
 
 
+def is_unicast(host: str) -> bool:
+    """Whether ``host`` is the literal address of one host: neither a name, nor a group, nor all or any of them."""
+    packed = _packed(host, _socket.AF_INET) or _mapped(host)
+    if packed:
+        return any(packed) and packed[0] < 224
+    packed = _packed(host, _socket.AF_INET6)
+    return any(packed) and packed[0] != 0xFF
+
+
 def _mapped(host: str) -> bytes:
     """The IPv4 address in an IPv4-mapped one, else b""."""
     packed = _packed(host.partition("%")[0], _socket.AF_INET6)

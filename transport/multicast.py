@@ -2,7 +2,8 @@
 
 The rule: a socket hears its own group only (it is bound to it, and the kernel's ``MULTICAST_ALL`` is off, without which
 each socket on a port hears all groups that anybody on the machine joined). Only an answer with the nonce of one of our
-questions counts. What the network refuses becomes a sentence: who cannot ask must not believe that nobody is there.
+questions counts, and of those only what can be true (``hearsay.py``). What the network refuses becomes a sentence: who
+cannot ask must not believe that nobody is there.
 
 Of several daemons everybody must choose the same one, however quick its answer was, or two of them would grant the same
 lock: ``eldest_first`` says which. Those that start at the same moment may be heard by one and not yet by the other, so
@@ -27,8 +28,9 @@ from select import POLLIN, poll
 from time import monotonic
 
 from . import interfaces
-from .endpoints import HIGHEST_PORT, Tcp
+from .endpoints import Tcp
 from .errors import InvalidSetting, RemoteProtocolError, Unreachable
+from .hearsay import credible
 from .messages import Here, Mismatch, Seek
 from .wire import decode, encode
 
@@ -36,12 +38,14 @@ TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know th
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+MOST = 1000  # daemons that one search remembers: whoever forges answers shall not fill our memory
+NAMED = 16  # daemons that a sentence names
 LEAST = 0.01  # seconds that a second answer is waited for
 EQUAL = 1.0  # seconds between two starts that count as one: answers come late, to some more than to others
 YOUNG = EQUAL + 0.1  # seconds of age before which one that counts as equal may not have heard a question yet
 SETTLED = 3.0  # seconds of age from which there is no other one that was started at the same moment any more
 LAST = 2.0  # seconds that a last question waits for its answers at most; a new daemon waits longer for a client
-PADDING = "." * 192  # so that there is room for an answer with a long host name, which may be twice as large
+PADDING = "." * 192  # so that there is room for an answer with a long address and a key, which may be twice as large
 LONGEST_POLL = 3600.0  # seconds; the kernel counts milliseconds in an int
 LARGEST = 2048  # bytes of a datagram that we read; no question or answer of ours is larger
 BUFFER = 1 << 18  # bytes that a daemon may leave unread while hundreds of commands ask at once
@@ -145,12 +149,13 @@ class Search:
             return None
         if isinstance(message, Mismatch):
             self.other_version = message
-        if not isinstance(message, Here) or message.nonce not in self._asked or not 0 < message.port <= HIGHEST_PORT:
+        if not isinstance(message, Here) or message.nonce not in self._asked or not credible(message, source):
             return None
         started_at = now - max(0.0, message.age)
         known = self._found.get(message.daemon)
         if known is not None:
             self._found[known.daemon] = replace(known, started_at=min(known.started_at, started_at))
+        if known is not None or len(self._found) >= MOST:
             return None
         took = now - self._asked[message.nonce]
         address = _with_scope_of(source, message.address) if message.address else source
@@ -229,7 +234,8 @@ def seek(
 
 def split_brain(group: Tcp, found: Sequence[Found]) -> str:
     """What is said when more than one daemon answers to a group."""
-    where = ", ".join(one.tcp.where for one in found)
+    where = ", ".join(one.tcp.where for one in found[:NAMED])
+    where += f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
     return (
         f"split brain: {len(found)} daemons answer to the group {group.where} ({where}), and each grants the same "
         "locks; end all but one of them: holdfast stop"

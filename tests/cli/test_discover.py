@@ -18,7 +18,7 @@ from holdfast.actors.answerer_process import Discovery
 from holdfast.cli.discover import discover
 from holdfast.transport.endpoints import Tcp
 from holdfast.transport.errors import InvalidSetting
-from holdfast.transport.multicast import listen
+from holdfast.transport.multicast import NAMED, Found, listen
 from holdfast.transport.pipe import Pipe, pipe_pair
 from support import LIMIT, checkout_environ
 
@@ -106,3 +106,12 @@ def test_the_command_itself_ends_with_these_codes() -> None:
             done = subprocess.run(words, env=checkout_environ(), capture_output=True, text=True, timeout=LIMIT)
             assert (done.returncode, len(done.stdout.splitlines())) == (code, port - 1)
             daemons.enter_context(answering(where, port))
+
+
+def test_of_very_many_daemons_the_first_are_shown_and_the_others_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = [Found(bytes([number]) * 16, 9.0, "192.0.2.1", number, "", 0.001, 1.0) for number in range(1, 20)]
+    monkeypatch.setattr(sys.modules["holdfast.cli.discover"], "seek", lambda group, **how: many)
+    code, out, _ = run(group())
+    assert code == 1
+    assert out.count("answered") == NAMED
+    assert out.endswith(f"and {19 - NAMED} more\n")

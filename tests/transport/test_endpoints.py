@@ -147,3 +147,15 @@ def test_an_address_of_somebody_else_or_of_a_group_is_not_ours(host: str) -> Non
 )
 def test_loopback_is_known(host: str, loopback: bool) -> None:
     assert endpoints.is_loopback((host, 5)) is loopback
+
+
+@pytest.mark.parametrize(
+    ("host", "one"),
+    [
+        *(("192.0.2.1", True), ("127.0.0.1", True), ("2001:db8::1", True), ("::1", True), ("::ffff:192.0.2.1", True)),
+        *(("0.0.0.0", False), ("::", False), ("::ffff:0.0.0.0", False), ("224.0.0.1", False), ("ff15::1", False)),
+        *(("255.255.255.255", False), ("node", False), ("", False), ("fe80::1%2", False), ("1.2", False)),
+    ],
+)
+def test_the_literal_address_of_one_host_is_known(host: str, one: bool) -> None:
+    assert endpoints.is_unicast(host) is one
