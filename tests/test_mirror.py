@@ -24,6 +24,8 @@ WITHOUT_A_SOURCE = {
     "transport/test_discover_network.py": "discover.py, for a daemon at an endpoint or in a group",
     "cli/test_serve_bind.py": "serve.py, the daemon on the network",
     "transport/test_sockets_tcp.py": "sockets.py, on TCP besides",
+    "transport/test_settings_files.py": "settings.py, in files",
+    "transport/test_curve_refusals.py": "curve.py, for who is not let in",
     "transport/test_protocol_page.py": "compares docs/protocol.md with messages.py",
     "transport/test_session_explains.py": "session.py, when it asks why it waits",
     "transport/test_session_histories.py": "session.py, in random histories",
