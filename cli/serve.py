@@ -84,6 +84,11 @@ def serve(
     _check_address(meant)
     if keys is None and not insecure:
         _check_loopback(meant)
+    if meant.group is not None and _only_here(meant):
+        say(
+            f"who finds this daemon by the group {meant.group.where} can use it on this host only, "
+            f"because {meant.tcp} is this host's alone"
+        )
     addresses.prepare(place)
     plan = Plan(
         socket=place.socket,
@@ -177,15 +182,19 @@ def _check_loopback(meant: Target) -> None:
     Raises:
         InvalidSetting: others than this machine can reach it.
     """
-    from ..transport.endpoints import is_loopback, resolve
-
-    open_to_all = meant.group is not None if meant.tcp is None else not is_loopback(resolve(meant.tcp)[0][1])
-    if open_to_all:
+    if (meant.tcp or meant.group) is not None and not _only_here(meant):
         raise InvalidSetting(
             f"anybody who can reach {meant} could take and hold any lock, and stop this daemon: "
             "give --curve-key and --curve-clients, or say --insecure",
             key="bind" if meant.tcp is not None else "group",
         )
+
+
+def _only_here(meant: Target) -> bool:
+    """Whether it listens on the network where nobody but this machine can reach it."""
+    from ..transport.endpoints import is_loopback, resolve
+
+    return meant.tcp is not None and is_loopback(resolve(meant.tcp)[0][1])
 
 
 def _mount(path: str | None) -> str:

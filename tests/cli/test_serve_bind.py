@@ -114,6 +114,16 @@ def test_what_others_can_reach_is_refused_unless_it_is_said_that_this_is_meant(h
     served.end()
 
 
+def test_a_group_for_what_only_this_host_can_use_is_answered_and_it_is_said(house: House) -> None:
+    served = Served(house, "--discover", f"239.255.77.1:{free_ports(1)}")
+    told = served.end()
+    assert told.count("can use it on this host only, because tcp://127.0.0.1:0 is this host's alone\n") == 1
+
+
+def test_without_a_group_a_daemon_of_this_host_alone_says_nothing_of_it(served: Served) -> None:
+    assert "on this host only" not in served.end()
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
