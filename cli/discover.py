@@ -12,7 +12,8 @@ import os
 import click
 
 from ..transport.endpoints import Tcp
-from ..transport.multicast import NAMED, Found, seek, split_brain
+from ..transport.found import NAMED, Found, split_brain
+from ..transport.multicast import seek
 from ..transport.phrases import counted, limit, span, visible
 from ..transport.settings import load
 from ..transport.stderr import say

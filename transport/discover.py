@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .endpoints import Tcp
+    from .found import Found
     from .keys import ClientKeys
-    from .multicast import Found
     from .peers import Peer
     from .settings import Settings
 
@@ -215,11 +215,11 @@ def _keys(settings: Settings) -> ClientKeys | None:
 
 def _find_in_group(group: Tcp, settings: Settings, patience: float) -> Wire | None:
     """The eldest daemon that answers."""
-    from .multicast import split_brain
+    from .found import several
 
     found = _seek(group, settings)
     if len(found) > 1:
-        say(f"{split_brain(group, found)}; the oldest is taken, {found[0].tcp}")
+        say(f"{several(group, found)}; the oldest is taken, {found[0].tcp}")
     return _enter_found(group, found[0], settings, patience) if found else None
 
 

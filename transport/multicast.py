@@ -5,10 +5,6 @@ each socket on a port hears all groups that anybody on the machine joined). Only
 questions counts, and of those only what can be true (``hearsay.py``). What the network refuses becomes a sentence: who
 cannot ask must not believe that nobody is there.
 
-Of several daemons everybody must choose the same one, however quick its answer was, or two of them would grant the same
-lock: ``eldest_first`` says which. Those that start at the same moment may be heard by one and not yet by the other, so
-nobody chooses while the eldest that he heard is younger than ``YOUNG``; then he asks once more.
-
 Where no interface is named, the routing table says by which one a question goes out, and where it knows none, all go;
 a daemon listens on all. ``Search`` is pure, the rest is the sockets.
 
@@ -21,7 +17,7 @@ from __future__ import annotations
 import _socket
 import errno
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 from os import urandom
 from select import POLLIN, poll
@@ -30,20 +26,17 @@ from time import monotonic
 from . import interfaces
 from .endpoints import Tcp
 from .errors import InvalidSetting, RemoteProtocolError, Unreachable
+from .found import SETTLED, YOUNG, Found, eldest_first
 from .hearsay import credible
 from .messages import Here, Mismatch, Seek
 from .wire import decode, encode
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable
 
 MOST = 1000  # daemons that one search remembers: whoever forges answers shall not fill our memory
-NAMED = 16  # daemons that a sentence names
 LEAST = 0.01  # seconds that a second answer is waited for
-EQUAL = 1.0  # seconds between two starts that count as one: answers come late, to some more than to others
-YOUNG = EQUAL + 0.1  # seconds of age before which one that counts as equal may not have heard a question yet
-SETTLED = 3.0  # seconds of age from which there is no other one that was started at the same moment any more
 LAST = 2.0  # seconds that a last question waits for its answers at most; a new daemon waits longer for a client
 PADDING = "." * 192  # so that there is room for an answer with a long address and a key, which may be twice as large
 LONGEST_POLL = 3600.0  # seconds; the kernel counts milliseconds in an int
@@ -55,47 +48,6 @@ IP_MULTICAST_ALL = 49
 IPV6_MULTICAST_ALL = 29
 
 NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A daemon that answered.
-
-    Args:
-        daemon: 16 bytes that tell one daemon from another.
-        age: seconds since it started.
-        address: its host; a link-local one with ``%`` and our interface.
-        key: its public CURVE key, which proves nothing by itself; "" if it has none.
-        took: seconds from the question to the answer.
-        started_at: monotonic seconds, as far as its answers tell; those that were on the way for long tell too late.
-    """
-
-    daemon: bytes
-    age: float
-    address: str
-    port: int
-    key: str
-    took: float
-    started_at: float
-
-    @property
-    def tcp(self) -> Tcp:
-        """Where to connect to."""
-        host, _, interface = self.address.partition("%")
-        return Tcp(host, self.port, interface)
-
-
-def eldest_first(found: Iterable[Found]) -> list[Found]:
-    """``found`` in the order that is the same for everybody: by their start, but those that started within ``EQUAL``
-    seconds of the first one come first, by their identity."""
-    all_found = list(found)
-    equal_until = min((one.started_at for one in all_found), default=0.0) + EQUAL
-
-    def rank(one: Found) -> tuple[bool, float, bytes]:
-        later = one.started_at > equal_until
-        return later, one.started_at if later else 0.0, one.daemon
-
-    return sorted(all_found, key=rank)
 
 
 # --- the search: what is asked, what counts as an answer --------------------------------------------------------------
@@ -230,16 +182,6 @@ def seek(
             "end it with `holdfast stop` of the version that started it"
         )
     return search.found()
-
-
-def split_brain(group: Tcp, found: Sequence[Found]) -> str:
-    """What is said when more than one daemon answers to a group."""
-    where = ", ".join(one.tcp.where for one in found[:NAMED])
-    where += f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
-    return (
-        f"split brain: {len(found)} daemons answer to the group {group.where} ({where}), and each grants the same "
-        "locks; end all but one of them: holdfast stop"
-    )
 
 
 def _listen(asking: _socket.socket, search: Search, give_up_at: float, heard: Callable[[Found], object]) -> None:

@@ -18,7 +18,8 @@ from holdfast.actors.answerer_process import Discovery
 from holdfast.cli.discover import discover
 from holdfast.transport.endpoints import Tcp
 from holdfast.transport.errors import InvalidSetting
-from holdfast.transport.multicast import NAMED, Found, listen
+from holdfast.transport.found import NAMED, Found
+from holdfast.transport.multicast import listen
 from holdfast.transport.pipe import Pipe, pipe_pair
 from support import LIMIT, checkout_environ
 

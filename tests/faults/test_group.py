@@ -14,7 +14,8 @@ import sys
 import pytest
 
 from holdfast.transport.endpoints import Tcp
-from holdfast.transport.multicast import Found, seek
+from holdfast.transport.found import Found
+from holdfast.transport.multicast import seek
 from support import LIMIT, House, wait_dead, wait_line
 
 pytestmark = pytest.mark.slow

@@ -16,7 +16,7 @@ from holdfast.transport import discover, endpoints, launch, multicast, question,
 from holdfast.transport.addresses import Address
 from holdfast.transport.endpoints import Tcp
 from holdfast.transport.errors import RemoteProtocolError, Unreachable
-from holdfast.transport.multicast import Found
+from holdfast.transport.found import Found
 from holdfast.transport.peers import Keepalive, Peer
 from holdfast.transport.settings import Settings
 from holdfast.transport.target import Target
@@ -236,7 +236,7 @@ class Group:
         return self.answers
 
     def answer(self, tcp: Tcp, name: bytes = b"a") -> None:
-        self.answers.append(Found(name * 16, 1.0, tcp.host, tcp.port, "", 0.001, 5.0))
+        self.answers.append(Found(name * 16, 10.0, tcp.host, tcp.port, "", 0.001, 5.0))
 
     def answer_as_started(self, tcp: Tcp, starts: Starts) -> None:
         """The daemon that was started answers."""

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from holdfast.transport import interfaces, multicast
 from holdfast.transport.endpoints import Tcp
 from holdfast.transport.errors import InvalidSetting, Unreachable
+from holdfast.transport.found import EQUAL, NAMED, Found, split_brain
 from holdfast.transport.messages import MAJOR, Here, Mismatch, Seek
-from holdfast.transport.multicast import LEAST, MOST, NAMED, Found, Membership, Search, listen, seek, split_brain
+from holdfast.transport.multicast import LEAST, MOST, Membership, Search, listen, seek
 from holdfast.transport.wire import decode, encode
 from support import LIMIT
 
@@ -127,7 +128,7 @@ def test_those_that_started_within_a_second_of_the_eldest_come_first_by_their_id
 
 
 NAMES = st.binary(min_size=16, max_size=16)
-SPREAD = st.floats(0, multicast.EQUAL - 0.3)  # between the starts
+SPREAD = st.floats(0, EQUAL - 0.3)  # between the starts
 LATE = st.tuples(st.floats(0, 0.3), st.floats(0, 0.3))  # answers on their way, to two who ask
 
 
@@ -209,13 +210,6 @@ def test_the_daemon_is_where_it_says_else_where_its_answer_came_from(source: str
     assert found is not None
     assert found.tcp == where
     assert found.address == (f"{where.host}%{where.interface}" if where.interface else where.host)
-
-
-def test_a_split_brain_is_told_with_all_addresses() -> None:
-    found = [Found(A, 9.0, "192.0.2.1", 1, "", 0.1, 1.0), Found(B, 1.0, "192.0.2.2", 2, "", 0.1, 9.0)]
-    sentence = split_brain(Tcp("239.255.0.1", 28015), found)
-    assert "split brain" in sentence
-    assert "2 daemons answer to the group 239.255.0.1:28015 (192.0.2.1:1, 192.0.2.2:2)" in sentence
 
 
 # --- sockets, on the loopback interface: no network is needed ---------------------------------------------------------
