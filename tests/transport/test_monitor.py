@@ -10,7 +10,7 @@ import pytest
 import zmq
 
 from holdfast.transport.monitor import Monitor
-from support import wait_until
+from support import LIMIT, wait_until
 
 
 @pytest.fixture
@@ -70,8 +70,12 @@ def test_who_comes_to_nothing_is_counted_by_what_was_wrong(
     assert failures == {kind: 1}
 
 
-def test_however_many_come_unheard_none_is_lost(router: zmq.Socket[bytes], monitor: Monitor) -> None:
+def test_however_many_come_unheard_the_next_one_is_served(router: zmq.Socket[bytes], monitor: Monitor) -> None:
+    """A full queue would stop the thread that serves all connections."""
+    router.setsockopt(zmq.BACKLOG, 4096)
     port = router.bind_to_random_port("tcp://127.0.0.1")
     for _ in range(1500):
         socket.create_connection(("127.0.0.1", port)).close()
-    assert sum(came for _, came in heard(monitor, 3000)) == 1500
+    with socket.create_connection(("127.0.0.1", port), LIMIT) as newcomer:
+        assert newcomer.recv(1) == b"\xff"  # the greeting
+        assert sum(came for _, came in heard(monitor, 3001)) == 1501
