@@ -199,7 +199,9 @@ def _discovery(plan: Plan) -> ChildSpec:
     address = "" if tcp.host in WILDCARDS else tcp.host
     key = plan.keys.own.public.decode() if plan.keys is not None else ""
     being = Being(plan.identity or os.urandom(16), time.monotonic(), tcp.port, address, key)
-    return ChildSpec(DISCOVERY, discovery_main, (Inherited(listening.detach()), group, being, plan.directory, plan.verbose))
+    return ChildSpec(
+        DISCOVERY, discovery_main, (Inherited(listening.detach()), group, being, plan.directory, plan.verbose)
+    )
 
 
 def _metrics(plan: Plan, metrics: MetricsPlan) -> ChildSpec:
