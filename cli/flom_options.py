@@ -22,7 +22,9 @@ from ..transport.errors import InvalidName, InvalidSetting, UsageError
 from ..transport.messages import Mode
 from ..transport.names import Kind
 from ..transport.settings import Loaded, Settings, load
+from ..transport.values import MIN_DISCOVERY
 from .flom_texts import (
+    DISCOVERY_TOO_SHORT,
     LOCAL_OR_NETWORK,
     MODE_IGNORED,
     PEER_ID_WITHOUT_TLS,
@@ -320,7 +322,17 @@ def _corrected(settings: Settings) -> Settings:
         _warn_if(settings, QUANTITY_IGNORED.format(int(name.kind), quantity))
         quantity = 1
     idle = settings.idle if settings.idle < 0 else (settings.idle or 1.0) + 1.0  # seconds, as FLoM adds one
-    return replace(settings, name=name.text, mode=mode, quantity=quantity, idle=idle)
+    heard_for = _discovery_timeout(settings)
+    return replace(settings, name=name.text, mode=mode, quantity=quantity, idle=idle, discovery_timeout=heard_for)
+
+
+def _discovery_timeout(settings: Settings) -> float:
+    """Seconds in which an answer can come: who hears nobody starts a second daemon."""
+    if not 0 <= settings.discovery_timeout < MIN_DISCOVERY:
+        return settings.discovery_timeout
+    if settings.multicast_address:
+        warn(DISCOVERY_TOO_SHORT.format(settings.discovery_timeout * 1000, MIN_DISCOVERY * 1000))
+    return MIN_DISCOVERY
 
 
 def _warn_if(settings: Settings, sentence: str) -> None:

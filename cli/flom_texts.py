@@ -57,6 +57,7 @@ NOT_THERE = "The resource could be available in the future, but the requester ca
 IMPOSSIBLE = "Resource will never satisfy the request, the lock cannot be obtained"
 MODE_IGNORED = "This resource type ({}) support only exclusive lock mode; specified value ({}) will be ignored"
 QUANTITY_IGNORED = "This resource type ({}) does not support quantity lock option; specified value ({}) will be ignored"
+DISCOVERY_TOO_SHORT = "Discovery timeout of {:g} milliseconds is too short for any answer; {:g} are used"
 LOCAL_OR_NETWORK = (
     "ERROR: flom can not be configured for local (UNIX socket) and network (TCP-UDP/IP) communication at the same time."
 )

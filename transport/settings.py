@@ -144,7 +144,7 @@ GROUPS: dict[str, dict[str, tuple[str, Reader]]] = {
         "CurveClients": ("curve_clients", values.place),
         "NetworkInterface": ("network_interface", values.text_or_none),
         "DiscoveryAttempts": ("discovery_attempts", values.count),
-        "DiscoveryTimeout": ("discovery_timeout", values.unsigned_seconds),
+        "DiscoveryTimeout": ("discovery_timeout", values.discovery_timeout),
         "DiscoveryTTL": ("discovery_ttl", values.count),
         "TcpKeepaliveTime": ("tcp_keepalive_time", values.count),
         "TcpKeepaliveIntvl": ("tcp_keepalive_intvl", values.count),

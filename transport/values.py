@@ -34,6 +34,7 @@ UNITS = {"ms": MILLISECOND, "s": SECOND, "m": 60.0, "h": 3600.0}  # seconds
 MAX_NUMBER = 2**63 - 1  # what the wire carries
 MAX_POOL = 64
 MULTICAST_PORT = 28015  # FLoM's
+MIN_DISCOVERY = 0.01  # seconds; whoever waits less for an answer hears nobody, and starts a second daemon
 MAX_DURATION = 1e9  # seconds, 31 years: who asks for more means for ever
 
 MODES = {
@@ -234,6 +235,14 @@ def timeout(text: str, dialect: Dialect) -> float | None:
 def unsigned_seconds(text: str, dialect: Dialect) -> float:
     """A duration; FLoM drops the sign."""
     return seconds(text.strip().removeprefix("-") if dialect.flom else text, dialect)
+
+
+def discovery_timeout(text: str, dialect: Dialect) -> float:
+    """How long a group is listened to; FLoM drops the sign, and what is too short is for its command to mend."""
+    value = unsigned_seconds(text, dialect)
+    if 0 <= value < MIN_DISCOVERY and not dialect.flom:
+        raise InvalidSetting(f"{text!r} is too short for any answer; the least is {MIN_DISCOVERY * 1000:g}ms")
+    return value
 
 
 def signals(text: str, dialect: Dialect) -> tuple[int, ...]:

@@ -342,6 +342,19 @@ def test_what_is_left_out_is_told_to_who_wants_to_know(flom: Run) -> None:
     assert warned not in flom("-r", "a.b", "-q", "4")[2]
 
 
+@pytest.mark.parametrize(("text", "seconds"), [("0", 0.01), ("9", 0.01), ("-9", 0.01), ("10", 0.01), ("11", 0.011)])
+def test_a_group_is_never_listened_to_too_briefly_for_an_answer(text: str, seconds: float) -> None:
+    settings = load("flom", {"multicast_address": "239.255.1.1", "discovery_timeout": text}, {}, files=[]).settings
+    assert consistent(settings).discovery_timeout == pytest.approx(seconds)
+
+
+def test_who_would_listen_to_a_group_too_briefly_is_warned(flom: Run) -> None:
+    warning = "Discovery timeout of 0 milliseconds is too short for any answer; 10 are used\n"
+    assert warning in flom("-A", "239.255.1.1", "-I", "0")[2]
+    assert warning not in flom("-A", "239.255.1.1", "-I", "10")[2]
+    assert warning not in flom("-I", "0")[2]
+
+
 @pytest.mark.parametrize(("text", "seconds"), [("0", 2.0), ("1", 1.001), ("5000", 6.0), ("-500", 1.5)])
 def test_a_resource_ends_a_second_later_than_it_is_told_to(text: str, seconds: float) -> None:
     settings = load("flom", {"idle": text}, {}, files=[]).settings

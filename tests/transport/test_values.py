@@ -163,6 +163,18 @@ def test_floms_idle_time_and_discovery_timeout_lose_their_sign() -> None:
     assert values.unsigned_seconds("-500", FLOM) == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize(("text", "dialect"), [("0", OURS), ("9ms", OURS), ("9", OUR_FILE), ("0", OUR_FILE)])
+def test_a_discovery_timeout_in_which_nobody_can_answer_is_refused(text: str, dialect: Dialect) -> None:
+    with pytest.raises(InvalidSetting, match="too short for any answer; the least is 10ms"):
+        values.discovery_timeout(text, dialect)
+
+
+def test_a_discovery_timeout_may_be_short_and_may_be_for_ever_and_floms_is_kept_as_it_is() -> None:
+    assert values.discovery_timeout("10ms", OURS) == values.discovery_timeout("10", OUR_FILE) == values.MIN_DISCOVERY
+    assert values.discovery_timeout("forever", OURS) == FOREVER
+    assert values.discovery_timeout("0", FLOM) == 0
+
+
 def test_signals_have_names_or_numbers() -> None:
     assert values.signals("SIGHUP; 2;;SIGHUP", OURS) == (signal.SIGHUP, signal.SIGINT)
     assert values.signals("", OURS) == ()
