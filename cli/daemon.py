@@ -252,10 +252,11 @@ def _preload(plan: Plan) -> list[str]:
     return [*files, *discovery, "holdfast.actors.preload"]
 
 
-def serve(plan: Plan, *, ready: Callable[[str], None]) -> int:
+def serve(plan: Plan, *, ready: Callable[[str], None], check: Callable[[], None] = lambda: None) -> int:
     """Be the daemon until it ends.
 
     Args:
+        check: called once nobody else can be the daemon of this directory; raises what else forbids to be one.
         ready: called once clients are let in, with the address on TCP ("" without).
 
     Returns:
@@ -270,6 +271,7 @@ def serve(plan: Plan, *, ready: Callable[[str], None]) -> int:
     if limit < LEAST:
         raise Unreachable(f"a daemon needs {LEAST} open files, and here only {limit} are allowed (ulimit -n)")
     rights = lock_when_ended(plan)
+    check()
     clear_leftovers(plan.directory)
     keep_at_home(plan.directory)
     listener = _listen(plan)

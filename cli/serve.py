@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..transport import addresses, mountpoint
-from ..transport.errors import InvalidSetting
+from ..transport.errors import InvalidSetting, Unreachable
 from ..transport.settings import load
 from ..transport.stderr import say
 from ..transport.target import target
@@ -105,7 +105,7 @@ def serve(
         group="" if meant.group is None else str(meant.group),
         keys=keys,
     )
-    return be_daemon(plan, ready=_ready)
+    return be_daemon(plan, ready=_ready, check=lambda: _check_alone(meant, settings))
 
 
 def _bound(settings: Settings, bind: str | None, group: str | None, socket: str | None) -> Settings:
@@ -187,6 +187,29 @@ def _check_loopback(meant: Target) -> None:
             f"anybody who can reach {meant} could take and hold any lock, and stop this daemon: "
             "give --curve-key and --curve-clients, or say --insecure",
             key="bind" if meant.tcp is not None else "group",
+        )
+
+
+def _check_alone(meant: Target, settings: Settings) -> None:
+    """Make sure that no other daemon answers the group; two would grant the same locks.
+
+    Raises:
+        Unreachable: one does, or the group cannot be asked.
+    """
+    if meant.group is None:
+        return
+    from ..transport.multicast import seek
+
+    found = seek(
+        meant.group,
+        attempts=settings.discovery_attempts,
+        timeout=settings.discovery_timeout,
+        ttl=settings.discovery_ttl,
+    )
+    if found:
+        raise Unreachable(
+            f"a daemon answers to the group {meant.group.where} already, at {found[0].tcp.where}, and two would grant "
+            f"the same locks; to end that one: holdfast stop --endpoint {found[0].tcp}"
         )
 
 

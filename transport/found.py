@@ -65,10 +65,11 @@ def eldest_first(found: Iterable[Found]) -> list[Found]:
 
 
 def split_brain(group: Tcp, found: Sequence[Found]) -> str:
-    """What is said when more than one daemon answers to a group."""
+    """What is said when more than one daemon answers to a group; the eldest stands first, and everybody takes it."""
+    commands = "; ".join(f"holdfast stop --endpoint {one.tcp}" for one in found[1:NAMED])
     return (
         f"split brain: {len(found)} daemons answer to the group {group.where} ({_named(found)}), and each grants the "
-        "same locks; end all but one of them: holdfast stop"
+        f"same locks; end all but the first: {commands}"
     )
 
 

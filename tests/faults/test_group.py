@@ -130,6 +130,20 @@ def test_a_group_that_cannot_be_had_is_told_before_anybody_is_served(house: Hous
     assert not house.processes()
 
 
+def test_a_second_daemon_is_not_served_and_it_is_told_how_to_end_the_first(house: House, group: Tcp) -> None:
+    first = serving(house, group)
+    where = found(group).tcp
+    with House() as another:
+        second = another.run("serve", "--insecure", "--discover", group.where)
+        assert second.returncode == 99
+        assert f"a daemon answers to the group {group.where} already, at {where.where}" in second.stderr
+        assert f"holdfast stop --endpoint {where}\n" in second.stderr
+        assert not another.processes()
+        assert another.run("stop", "--now", "--endpoint", str(where)).returncode == 0
+        assert first.wait(LIMIT) == 0
+        serving(another, group)
+
+
 def test_a_killed_daemon_s_group_is_answered_until_its_last_lock_is_free(house: House, group: Tcp) -> None:
     daemon = serving(house, group)
     holder = house.hold("-r", "printer", "--discover", group.where)
