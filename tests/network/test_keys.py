@@ -41,9 +41,15 @@ connection = socket.create_connection((sys.argv[1], 28015))
 connection.settimeout(float(sys.argv[2]))
 heard = b""
 try:
-    for said in sys.argv[3:]:
-        connection.sendall(bytes.fromhex(said))
-        heard += connection.recv(65536)
+    captured = bytes.fromhex("".join(sys.argv[3:]))
+    hello = 66 + captured[65]  # where it ends: after a greeting of 64 bytes, and a frame with its length in one
+    connection.sendall(captured[:64])
+    heard += connection.recv(64, socket.MSG_WAITALL)
+    connection.sendall(captured[64:hello])
+    heard += connection.recv(65536)
+    connection.sendall(captured[hello:])
+    while more := connection.recv(65536):
+        heard += more
 except (ConnectionError, TimeoutError):
     pass
 print("heard", heard.hex())
