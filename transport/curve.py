@@ -34,7 +34,7 @@ from zmq.utils.monitor import parse_monitor_message
 from . import zmtp
 from .errors import RemoteProtocolError, Unreachable
 from .keys import OVERHEAD, ClientKeys
-from .peers import Keepalive, Peer
+from .peers import Keepalive, Peer, Unanswered
 from .wire import MAX_FRAME
 from .zmtp import LONGEST, PATIENCE, Closed
 
@@ -83,19 +83,24 @@ class Wire(zmtp.Wire):
 
     def _enter(self, place: Peer, own: str, patience: float) -> None:
         """Wait for the end of the handshake; say why there is none."""
+        began_at = monotonic()
         event = self._pump.wait_entered(patience)
         if event == zmq.Event.HANDSHAKE_SUCCEEDED:
             return
+        connected = self._pump.connection >= 0
+        if event is None and not connected:
+            raise Unanswered(f"{place} has not answered for {patience:.2g}s")
         if event is None:
             raise Unreachable(f"what listens at {place} has not let us in for {patience:.2g}s")
         if event == zmq.Event.HANDSHAKE_FAILED_AUTH:
             raise Unreachable(f"the daemon at {place} does not admit the key in {own}")
-        connected = self._pump.connection >= 0
         try:
             mechanism = place.mechanism()
         except OSError as error:
             if connected:
                 raise Closed(f"the connection to {place} has ended") from error
+            if isinstance(error, Unanswered):
+                raise Unanswered(f"{place} has not answered for {monotonic() - began_at:.2g}s") from error
             raise
         if not connected:
             raise Closed(f"what listens at {place} was not there a moment ago")

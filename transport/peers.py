@@ -15,7 +15,7 @@ import os
 import select
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from errno import EINPROGRESS
+from errno import EINPROGRESS, EINVAL, ENETUNREACH
 
 from .endpoints import HIGHEST_PORT, Tcp
 from .errors import RemoteProtocolError, Unreachable
@@ -111,6 +111,8 @@ class Peer:
             if not poll.poll(patience * 1000):
                 raise Unanswered(f"{self} has not answered for {patience:.2g}s")
             error = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
+        if error == EINVAL:  # a route says that nothing may go there (man 8 ip-route, blackhole)
+            raise OSError(ENETUNREACH, "no way leads there")
         if error:
             raise OSError(error, os.strerror(error))
         if connection.getsockname() == connection.getpeername():  # a free port of our own, which met itself

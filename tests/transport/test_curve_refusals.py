@@ -7,6 +7,7 @@ import select
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 from curve_daemon import HOST, LIMIT, Daemon, place_of, wire_to
 from holdfast.transport import curve, discover, keys
 from holdfast.transport.errors import Unreachable
-from holdfast.transport.peers import Keepalive, Peer
+from holdfast.transport.peers import Keepalive, Peer, Unanswered
 
 
 def test_a_key_that_is_not_admitted_is_refused_by_its_file(daemon: Daemon, alice: str) -> None:
@@ -105,6 +106,35 @@ def test_silence_is_bounded(alice: str) -> None:
         pytest.raises(Unreachable, match=r"has not let us in for 0\.1s"),
     ):
         wire_to(server.getsockname()[1], alice, keys.read_pair(alice).public, patience=0.1)
+
+
+def test_who_never_accepts_has_not_answered(alice: str) -> None:
+    with ExitStack() as waiting:
+        full = waiting.enter_context(socket.create_server((HOST, 0), backlog=0))
+        for _ in range(8):  # more than a backlog of 0 takes
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        with pytest.raises(Unanswered, match=r"has not answered for 0\.1s"):
+            wire_to(full.getsockname()[1], alice, keys.read_pair(alice).public, patience=0.1)
+
+
+def test_where_the_question_why_is_not_answered_either_the_whole_wait_is_told(
+    alice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+
+    def ask_in_vain(peer: Peer) -> str:
+        now[0] += 8
+        raise Unanswered("it has not answered for 0.5s")
+
+    monkeypatch.setattr(curve, "monotonic", lambda: now[0])
+    monkeypatch.setattr(Peer, "mechanism", ask_in_vain)
+    with socket.socket() as nobody:
+        nobody.bind((HOST, 0))
+        port = nobody.getsockname()[1]
+        with pytest.raises(Unanswered, match=rf"^tcp://127\.0\.0\.1:{port} has not answered for 8s$"):
+            wire_to(port, alice, keys.read_pair(alice).public)
 
 
 def test_a_failed_attempt_leaves_nothing(daemon: Daemon, alice: str) -> None:

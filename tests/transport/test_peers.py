@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _socket
+import errno
 import socket
 from collections.abc import Iterator
 
@@ -73,6 +74,21 @@ def test_who_never_accepts_is_not_waited_for_longer_than_we_are_patient(connecti
             peer_of(full).connect(connection, 0.01)
         for one in waiting:
             one.close()
+
+
+class Blackholed(_socket.socket):
+    """What the kernel says where a route is a black hole."""
+
+    def connect_ex(self, address: object) -> int:
+        return errno.EINVAL
+
+
+def test_no_way_is_told_as_such_where_a_route_swallows_everything() -> None:
+    connection = Blackholed(_socket.AF_INET, _socket.SOCK_STREAM)
+    with pytest.raises(OSError, match="no way leads there") as caught:
+        Peer(socket.AF_INET, ("192.0.2.1", 28015)).connect(connection, LIMIT)
+    connection.close()
+    assert caught.value.errno == errno.ENETUNREACH
 
 
 def test_a_connection_that_meets_itself_is_none(connection: _socket.socket) -> None:
