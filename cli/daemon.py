@@ -237,11 +237,13 @@ def _listen(plan: Plan) -> TcpListener | None:
     """Listen on TCP, if that is planned; where only a group says so, at all addresses of its family."""
     if not plan.tcp and not plan.group:
         return None
-    from ..transport.endpoints import Tcp, parse, resolve
+    from ..transport.endpoints import Tcp, address_to_bind, parse
 
     tcp = parse(plan.tcp) if plan.tcp else Tcp(WILDCARDS[":" in parse(plan.group).host], 0)
-    family, sockaddr = resolve(tcp)[0]
-    place = TcpPlace(family, sockaddr, keepalive=Keepalive(*plan.keepalive), keys=plan.keys)
+    listens = address_to_bind(tcp)
+    if listens is None:
+        raise Unreachable(f"cannot listen at {tcp.where}: that is no address of this host")
+    place = TcpPlace(*listens, keepalive=Keepalive(*plan.keepalive), keys=plan.keys)
     return TcpListener(place, patience=LEFT)
 
 

@@ -215,9 +215,10 @@ def _check_alone(meant: Target, settings: Settings) -> None:
 
 def _only_here(meant: Target) -> bool:
     """Whether it listens on the network where nobody but this machine can reach it."""
-    from ..transport.endpoints import is_loopback, resolve
+    from ..transport.endpoints import address_to_bind, is_loopback
 
-    return meant.tcp is not None and is_loopback(resolve(meant.tcp)[0][1])
+    listens = None if meant.tcp is None else address_to_bind(meant.tcp)
+    return listens is not None and is_loopback(listens[1])
 
 
 def _mount(path: str | None) -> str:

@@ -254,15 +254,15 @@ def _check_ours(meant: Target, *, flom: bool) -> None:
     """Make sure that a daemon that we start could be where it is looked for, and would not be open to everybody."""
     if meant.tcp is None and meant.group is None:
         return
-    from .endpoints import is_loopback, is_ours, resolve
+    from .endpoints import address_to_bind, is_loopback
 
-    ours = [to for family, to in resolve(meant.tcp) if is_ours(family, to)] if meant.tcp is not None else []
-    if meant.tcp is not None and not ours:
+    ours = address_to_bind(meant.tcp) if meant.tcp is not None else None
+    if meant.tcp is not None and ours is None:
         raise Unreachable(
             f"{none_runs(meant)}, and that is no address of this host, where one could be started; "
             f"start one there with: {_by_hand(meant)}"
         )
-    if not flom and not (ours and all(map(is_loopback, ours))):
+    if not flom and not (ours and is_loopback(ours[1])):
         raise Unreachable(
             f"{none_runs(meant)}, and one that is open to the network is not started unasked; "
             f"start one with keys, or --insecure: {_by_hand(meant)}"

@@ -174,6 +174,17 @@ def is_ours(family: int, sockaddr: tuple[object, ...]) -> bool:
     return True
 
 
+def address_to_bind(tcp: Tcp) -> tuple[int, tuple[object, ...]] | None:
+    """The family and address at which a daemon of ``tcp`` listens: the first one that this host has; None if none is.
+
+    Whoever asks whether one may be started, or who could reach it, asks here, too.
+
+    Raises:
+        InvalidSetting: as ``resolve``.
+    """
+    return next((each for each in resolve(tcp) if is_ours(*each)), None)
+
+
 class _Probe(_socket.socket):
     """A socket that is closed at the end of a block; that of the standard library costs 15 ms to import."""
 

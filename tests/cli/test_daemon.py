@@ -15,6 +15,7 @@ from holdfast.actors.children import Inherited
 from holdfast.cli import daemon
 from holdfast.cli.daemon import claim, clear_leftovers, lock_directory
 from holdfast.cli.plan import Plan
+from holdfast.transport import endpoints
 from holdfast.transport.endpoints import Tcp
 from holdfast.transport.errors import Unreachable
 from holdfast.transport.messages import Seek
@@ -53,7 +54,7 @@ def test_what_is_asked_before_the_discovery_is_ready_waits_in_its_socket(told: s
         group = Tcp("239.255.81.1", free.getsockname()[1], "lo")
     plan = Plan(socket="/s", directory="/s.d", lifespan=1.0, tcp=told, group=str(group))
     (discovery,) = [spec for spec in daemon.staff_of(plan) if spec.role == "discovery"]
-    inherited, answered, being, _ = discovery.arguments
+    inherited, answered, being, *_ = discovery.arguments
     assert isinstance(inherited, Inherited)
     with socket.socket(fileno=inherited._descriptor) as listening:
         assert seek(group, attempts=1, timeout=0.0, ttl=1) == []
@@ -61,6 +62,19 @@ def test_what_is_asked_before_the_discovery_is_ready_waits_in_its_socket(told: s
     assert answered == group
     assert isinstance(being, Being)
     assert (being.port, being.address) == (4711, address)
+
+
+def test_it_listens_at_the_address_that_was_looked_at_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    other, ours = endpoints.resolve(Tcp("192.0.2.1", 0)), endpoints.resolve(Tcp("127.0.0.1", 0))
+    plan = Plan(socket="/s", directory="/s.d", lifespan=1.0, tcp="tcp://name:0")
+    monkeypatch.setattr(endpoints, "resolve", lambda tcp: other + ours)
+    listener = daemon._listen(plan)
+    assert listener is not None
+    assert str(listener).startswith("127.0.0.1:")
+    listener.close()
+    monkeypatch.setattr(endpoints, "resolve", lambda tcp: other)
+    with pytest.raises(Unreachable, match="cannot listen at name:0: that is no address of this host"):
+        daemon._listen(plan)
 
 
 @pytest.mark.slow

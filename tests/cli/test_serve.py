@@ -10,7 +10,9 @@ import subprocess
 import pytest
 from click.testing import CliRunner
 
+from holdfast.cli import serve as serve_module
 from holdfast.cli.serve import serve as serve_command
+from holdfast.transport import addresses, endpoints
 from holdfast.transport.errors import InvalidSetting
 from support import LIMIT, House, wait_line
 
@@ -118,6 +120,18 @@ def test_a_place_for_metrics_that_is_none_is_refused(words: tuple[str, ...]) -> 
     result = CliRunner().invoke(serve_command, words)
     assert isinstance(result.exception, InvalidSetting)
     assert "metrics" in str(result.exception)
+
+
+@pytest.mark.parametrize(("first", "meant"), [("127.0.0.1", False), ("0.0.0.0", True)])
+def test_who_can_reach_it_is_asked_of_the_address_at_which_it_will_listen(
+    monkeypatch: pytest.MonkeyPatch, first: str, meant: bool
+) -> None:
+    found = [endpoints.resolve(endpoints.Tcp(host, 5))[0] for host in ("192.0.2.1", first)]
+    monkeypatch.setattr(endpoints, "resolve", lambda tcp: found)
+    monkeypatch.setattr(serve_module, "be_daemon", lambda plan, **_: 0)
+    monkeypatch.setattr(addresses, "prepare", lambda place: None)
+    result = CliRunner().invoke(serve_command, ["--bind", "tcp://name:5"])
+    assert ("--insecure" in str(result.exception)) is meant
 
 
 def test_metrics_at_a_port_that_is_taken_are_refused_before_anybody_is_served(house: House) -> None:

@@ -177,6 +177,20 @@ def test_none_that_is_open_to_the_network_is_started_without_being_asked_for(
         discover.connect(settings, {})
 
 
+def test_whether_one_is_open_to_the_network_is_asked_of_the_address_at_which_it_would_listen(
+    run_dir: str, resolves: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discover, "_find", lambda *_: None)
+    starts = Starts(monkeypatch, "not today")
+    resolves(Tcp("192.0.2.1", 5), Tcp("127.0.0.1", 5), Tcp("0.0.0.0", 5))
+    with pytest.raises(Unreachable, match="not today"):
+        discover.connect(Settings(run_dir=run_dir, endpoint=Tcp("name", 5)), {})
+    resolves(Tcp("0.0.0.0", 5), Tcp("127.0.0.1", 5))
+    with pytest.raises(Unreachable, match="open to the network"):
+        discover.connect(Settings(run_dir=run_dir, endpoint=Tcp("name", 5)), {})
+    assert len(starts.commands) == 1
+
+
 class Starts:
     """In place of a daemon that is started."""
 

@@ -138,6 +138,22 @@ def test_an_address_of_somebody_else_or_of_a_group_is_not_ours(host: str) -> Non
     assert not endpoints.is_ours(*endpoints.resolve(Tcp(host, 1))[0])
 
 
+def named(monkeypatch: pytest.MonkeyPatch, *hosts: str) -> Tcp:
+    """A name of these hosts."""
+    found = [endpoints.resolve(Tcp(host, 5))[0] for host in hosts]
+    monkeypatch.setattr(endpoints, "resolve", lambda tcp: found)
+    return Tcp("name", 5)
+
+
+def test_the_first_address_of_a_name_that_this_host_has_is_listened_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = named(monkeypatch, "192.0.2.1", "::1", "127.0.0.1")
+    assert endpoints.address_to_bind(name) == (socket.AF_INET6, ("::1", 5, 0, 0))
+
+
+def test_where_no_address_is_this_hosts_there_is_none_to_listen_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert endpoints.address_to_bind(named(monkeypatch, "192.0.2.1", "239.255.0.1")) is None
+
+
 @pytest.mark.parametrize(
     ("host", "loopback"),
     [
