@@ -22,11 +22,9 @@ import select
 import signal
 import socket
 from contextlib import suppress
-from functools import cache
 from math import inf
 from threading import Thread
 from time import monotonic
-from weakref import WeakSet
 
 import zmq
 from zmq.utils.monitor import parse_monitor_message
@@ -36,7 +34,7 @@ from .errors import RemoteProtocolError, Unreachable
 from .keys import OVERHEAD, ClientKeys
 from .peers import Keepalive, Peer, Unanswered
 from .wire import MAX_FRAME
-from .zmtp import LONGEST, PATIENCE, Closed
+from .zmtp import LONGEST, PATIENCE, Closed, closed_in_children
 
 NEVER = 1_000_000_000  # ms; 11 days, and the pump hangs up within milliseconds
 QUEUE = 64  # messages in each direction
@@ -71,8 +69,7 @@ class Wire(zmtp.Wire):
         self._poll = select.poll()
         self._poll.register(self._ours, select.POLLIN)
         self._pump = _Pump(self.path, place.keys, theirs, place.keepalive)
-        _open_wires.add(self)
-        _close_in_children()
+        closed_in_children(self)
         try:
             self._enter(place, place.keys.own.path, max(0.0, min(patience, PATIENCE)))
         except:
@@ -331,12 +328,3 @@ def _hung_up(connection: socket.socket) -> bool:
     poll = select.poll()
     poll.register(connection, 0)
     return bool(poll.poll(0))
-
-
-_open_wires: WeakSet[Wire] = WeakSet()
-_close_in_children = cache(lambda: os.register_at_fork(after_in_child=_close_all))  # once a process
-
-
-def _close_all() -> None:
-    for wire in list(_open_wires):
-        wire.close_in_child()

@@ -154,8 +154,7 @@ class Wire:
         self._directory = directory
         self._stream = Stream()
         self._socket = socket(AF_UNIX if isinstance(place, str) else place.family, SOCK_STREAM | SOCK_CLOEXEC)
-        _open_wires.add(self)
-        _close_in_children()
+        closed_in_children(self)
         try:
             self._open(max(0.0, min(patience, PATIENCE)))
         except (RemoteProtocolError, Closed) as error:
@@ -262,6 +261,10 @@ class Wire:
         """End the connection; once is enough, twice does no harm."""
         self._socket.close()
 
+    def close_in_child(self) -> None:
+        """Close a forked child's copy; the connection goes on."""
+        self.close()
+
     def __del__(self) -> None:
         if hasattr(self, "_socket"):  # not so if there was no descriptor left
             self._socket.close()
@@ -322,10 +325,16 @@ def _wants_keys(peer: Peer) -> bool:
         return False
 
 
+def closed_in_children(wire: Wire) -> None:
+    """See to it that a child that is forked from now on closes its copy of ``wire``."""
+    _open_wires.add(wire)
+    _close_in_children()
+
+
 _open_wires: WeakSet[Wire] = WeakSet()
 _close_in_children = cache(lambda: os.register_at_fork(after_in_child=_close_all))  # once a process
 
 
 def _close_all() -> None:
     for wire in list(_open_wires):
-        wire.close()
+        wire.close_in_child()
