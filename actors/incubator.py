@@ -144,14 +144,7 @@ class Incubator:
 
     def _dump(self, session: Session, now: float) -> list[Effect]:
         if not self._belongs_to(session):
-            return [
-                (
-                    session,
-                    Fault(
-                        "only the user whom this daemon belongs to, root, and who has an admin's key may look into it"
-                    ),
-                )
-            ]
+            return [(session, _not_for_all("look into it"))]
         return self._begin_dump(session, now)
 
     def _belongs_to(self, session: Session) -> bool:
@@ -161,12 +154,7 @@ class Incubator:
 
     def _stop(self, session: Session, message: Stop, now: float) -> list[Effect]:
         if not self._belongs_to(session):
-            return [
-                (
-                    session,
-                    Fault("only the user whom this daemon belongs to, root, and who has an admin's key may stop it"),
-                )
-            ]
+            return [(session, _not_for_all("stop it"))]
         self._whereabouts.clients.pop(session, None)
         stopping: list[Effect] = [(session, Stopping(self._pid))]
         return stopping + (self._end_at_once(now) if message.now else self._stop_when_idle(now))
@@ -355,3 +343,7 @@ class Incubator:
     def failed(self) -> list[Effect]:
         """We raised: whoever waits for us is refused. Lockers see us go, and keep what is held."""
         return self._whereabouts.close("the daemon failed; please report it") + self._staff.close()
+
+
+def _not_for_all(deed: str) -> Fault:
+    return Fault(f"only the user whom this daemon belongs to, root, and who has an admin's key may {deed}")
