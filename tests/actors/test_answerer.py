@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from holdfast.actors.answerer import FIRST, FIRST_HOST, LARGER, OFTEN, QUIET, SOURCES, Answerer, Being, Rate
 from holdfast.transport.errors import RemoteProtocolError
 from holdfast.transport.messages import MAJOR, Here, Mismatch, Seek, Stop
-from holdfast.transport.multicast import PADDING
+from holdfast.transport.search import PADDING
 from holdfast.transport.wire import decode, encode
 
 NONCE, DAEMON = b"n" * 16, b"d" * 16
