@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import pytest
 
+from anybody import GREETING, LIMIT, Daemon, nobody
 from holdfast.transport import discover, endpoints, launch, multicast, question, zmtp
 from holdfast.transport.addresses import Address
 from holdfast.transport.endpoints import Tcp
@@ -21,42 +22,8 @@ from holdfast.transport.peers import Keepalive, Peer
 from holdfast.transport.settings import Settings
 from holdfast.transport.target import Target
 
-LIMIT = 30.0  # seconds; nothing here should ever take so long
-GREETING = zmtp._GREETING + zmtp.frame_bytes(zmtp._READY, 4)
 GROUP = Tcp("239.255.0.1", 28015)
 Resolved = list[tuple[int, tuple[object, ...]]]
-
-
-class Daemon:
-    """Whatever listens at a port of this host."""
-
-    def __init__(self, says: bytes = GREETING) -> None:
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.address = self.listener.getsockname()
-        self.accepted: list[socket.socket] = []
-        self._says = says
-        self._thread = threading.Thread(target=self._accept)
-        self._thread.start()
-
-    def _accept(self) -> None:
-        try:
-            while True:
-                connection = self.listener.accept()[0]
-                connection.sendall(self._says)
-                self.accepted.append(connection)
-        except OSError:
-            return
-
-    @property
-    def tcp(self) -> Tcp:
-        return Tcp(*self.address)
-
-    def end(self) -> None:
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join(LIMIT)
-        self.listener.close()
-        for connection in self.accepted:
-            connection.close()
 
 
 @pytest.fixture
@@ -70,12 +37,6 @@ def daemon() -> Iterator[Daemon]:
 def run_dir() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="hf-") as path:
         yield path
-
-
-def nobody() -> Tcp:
-    """A port of this host at which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as once:
-        return Tcp(*once.getsockname())
 
 
 @pytest.fixture
