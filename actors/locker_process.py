@@ -16,9 +16,9 @@ import time
 
 from ..transport.addresses import locker_name
 from ..transport.errors import Unreachable
-from ..transport.listeners import TcpListener, TcpPlace, keep_port
 from ..transport.messages import Ended, Ready
 from ..transport.pipe import Pipe
+from ..transport.ports import TcpListener, TcpPlace, keep_port
 from ..transport.sockets import Router, raise_descriptor_limit
 from . import log
 from .locker import Locker

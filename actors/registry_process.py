@@ -16,10 +16,10 @@ import time
 from ..transport import identity
 from ..transport.addresses import registry_name
 from ..transport.errors import Unreachable
-from ..transport.listeners import TcpListener, TcpPlace
 from ..transport.messages import Hello, Ready
 from ..transport.picture import Scene
 from ..transport.pipe import Pipe
+from ..transport.ports import TcpListener, TcpPlace
 from ..transport.report import document
 from ..transport.sockets import Router, raise_descriptor_limit
 from ..transport.wire import ID_SIZE

@@ -35,8 +35,8 @@ from ..actors.staff import LOCKER, REGISTRY
 from ..transport.addresses import MAX_PATH, prepare_directory
 from ..transport.control import credentials
 from ..transport.errors import HoldfastError, InvalidSetting, Unreachable
-from ..transport.listeners import TcpListener, TcpPlace
 from ..transport.peers import Keepalive
+from ..transport.ports import TcpListener, TcpPlace
 from ..transport.settings import Settings
 from ..transport.sockets import Router, raise_descriptor_limit
 from .plan import MetricsPlan, Plan, plan_from_words

@@ -39,8 +39,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import zmq
 
 from .keys import DaemonKeys, split_name
-from .listeners import BACKLOG, Listener, Origin, TcpListener, UnixListener, open_descriptors, peer_of, shut
+from .listeners import BACKLOG, Listener, Origin, UnixListener, open_descriptors, shut
 from .monitor import NOT_ADMITTED, Monitor
+from .ports import TcpListener, peer_of
 
 if TYPE_CHECKING:
     from .zap import Doorkeeper

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.actors.registry_process import introduction, listen, write
-from holdfast.transport.listeners import TcpPlace
+from holdfast.transport.ports import TcpPlace
 from scenes import NOW, holder, resource, scene
 
 

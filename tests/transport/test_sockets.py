@@ -9,13 +9,11 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from holdfast.transport.errors import Unreachable
-from holdfast.transport.listeners import listen_unix
 from holdfast.transport.messages import Gone, Release
 from holdfast.transport.sockets import Arrival, Change, Router, raise_descriptor_limit
 from holdfast.transport.wire import MAX_FRAME, encode
@@ -68,52 +66,6 @@ def hears_the_end(wire: Wire) -> bool:
         wire.receive(LIMIT)
     wire.close()
     return True
-
-
-# --- what stands at the path ------------------------------------------------------------------------------------------
-
-
-def test_the_socket_is_for_our_own_user_only(path: str) -> None:
-    with listen_unix(path):
-        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
-
-
-@pytest.mark.parametrize("make", [Path.touch, Path.mkdir, lambda path: path.symlink_to("nowhere")])
-def test_what_is_no_socket_is_left_alone(path: str, make: Callable[[Path], None]) -> None:
-    make(Path(path))
-    before = os.lstat(path)
-    with pytest.raises(Unreachable, match="not a socket of ours"):
-        Router(path, limit=1000)
-    assert os.path.samestat(os.lstat(path), before)
-
-
-def test_a_living_socket_is_left_alone(path: str) -> None:
-    with listen_unix(path), socket.socket(socket.AF_UNIX) as client:
-        with pytest.raises(Unreachable, match="somebody listens"):
-            listen_unix(path)
-        client.connect(path)
-
-
-def test_a_dead_socket_is_replaced(path: str) -> None:
-    listen_unix(path).close()
-    assert os.path.lexists(path)
-    with listen_unix(path), socket.socket(socket.AF_UNIX) as client:
-        client.connect(path)
-
-
-@pytest.mark.parametrize("path", ["/nowhere/at/all", "/tmp/" + "x" * 200])
-def test_where_nothing_can_listen_a_sentence_says_why(path: str) -> None:
-    with pytest.raises(Unreachable, match=r"cannot listen at .*: (No such file|AF_UNIX path too long)"):
-        listen_unix(path)
-
-
-def test_the_umask_is_what_it_was(path: str) -> None:
-    before = os.umask(0o22)
-    try:
-        listen_unix(path).close()
-        assert os.umask(0o22) == 0o22
-    finally:
-        os.umask(before)
 
 
 # --- who comes, speaks and goes ---------------------------------------------------------------------------------------

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from holdfast.transport.listeners import Origin, TcpListener, TcpPlace
+from holdfast.transport.listeners import Origin
 from holdfast.transport.messages import Gone
 from holdfast.transport.peers import Keepalive, Peer
+from holdfast.transport.ports import TcpListener, TcpPlace
 from holdfast.transport.sockets import Arrival, Change, Router
 from holdfast.transport.wire import encode
 from holdfast.transport.zmtp import Closed, Wire, frame_bytes
@@ -269,7 +270,7 @@ def listener_port(wire: Wire) -> int:
 
 SERVER = """
 import resource, socket, sys
-from holdfast.transport.listeners import TcpListener, TcpPlace
+from holdfast.transport.ports import TcpListener, TcpPlace
 from holdfast.transport.sockets import Router, raise_descriptor_limit
 resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
 listener = TcpListener(TcpPlace(socket.AF_INET, ("127.0.0.1", 0)))

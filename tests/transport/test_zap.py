@@ -15,7 +15,8 @@ from zmq.utils import z85
 from holdfast.transport import keys
 from holdfast.transport.errors import InvalidSetting
 from holdfast.transport.keys import DaemonKeys
-from holdfast.transport.listeners import Origin, TcpListener, TcpPlace
+from holdfast.transport.listeners import Origin
+from holdfast.transport.ports import TcpListener, TcpPlace
 from holdfast.transport.sockets import Arrival, Router
 from holdfast.transport.wire import MAX_FRAME
 from holdfast.transport.zap import QUESTIONS, Doorkeeper
