@@ -212,3 +212,8 @@ def test_keys_are_named_by_files_environment_or_options(write: Write) -> None:
         files=[write("[Network]\nCurveServer=/etc/server.key\nCurveClients=/etc/admitted")],
     ).settings
     assert (found.curve_key, found.curve_server, found.curve_clients) == ("mine.key_secret", key, "/etc/admitted")
+
+
+def test_a_discovery_timeout_in_which_nobody_can_answer_is_no_setting() -> None:
+    with pytest.raises(InvalidSetting, match="discovery timeout: '0' is too short for any answer"):
+        load("holdfast", {"discovery_timeout": "0"}, {}, files=[])
