@@ -170,17 +170,8 @@ def run(command: tuple[str, ...], *, explain: bool, **options: str | bool | None
 
     Options end at the first word that is not one.
     """
-    replace, config = str(options.pop("replace")), options.pop("config")
-    loaded = load("holdfast", _given(options), os.environ, None if config is None else str(config))
-    settings = loaded.settings
-    for warning in loaded.warnings:
-        say(warning)
-    if settings.verbose:
-        _tell(loaded)
-    if not settings.name:
-        raise UsageError("which resource? name one with -r NAME, or in a configuration file")
-    if settings.quantity != 1 and names.parse(settings.name).kind is not names.Kind.NUMERIC:
-        raise UsageError(f"{settings.name} has no units of which to take {settings.quantity}; a name such as x[5] has")
+    replace = str(options.pop("replace"))
+    settings = asked_for(options)
     if explain:
         from .explain import tell_whether_free
 
@@ -198,6 +189,29 @@ def run(command: tuple[str, ...], *, explain: bool, **options: str | bool | None
             raise
         say(str(error))
         return settings.conflict_exit_code
+
+
+def asked_for(options: dict[str, str | bool | None]) -> Settings:
+    """What a command line asks for, with what files and environment say; warnings and sources are told.
+
+    Args:
+        options: by the names of the parameters of ``run``, all but ``explain`` and ``replace``.
+
+    Raises:
+        UsageError: it has no meaning, or names no resource.
+    """
+    config = options.pop("config")
+    loaded = load("holdfast", _given(options), os.environ, None if config is None else str(config))
+    settings = loaded.settings
+    for warning in loaded.warnings:
+        say(warning)
+    if settings.verbose:
+        _tell(loaded)
+    if not settings.name:
+        raise UsageError("which resource? name one with -r NAME, or in a configuration file")
+    if settings.quantity != 1 and names.parse(settings.name).kind is not names.Kind.NUMERIC:
+        raise UsageError(f"{settings.name} has no units of which to take {settings.quantity}; a name such as x[5] has")
+    return settings
 
 
 def _lock(settings: Settings, command: Sequence[str]) -> Lock:
