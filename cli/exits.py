@@ -16,6 +16,7 @@ NOT_THERE = 96  # the resource does not exist, was not to be created, and we wer
 COMMAND_MISSING = 97  # the command is missing or cannot be executed
 CONFLICT = 98  # held by others: we were not to wait, or waited long enough
 FAILED = 99  # everything else of ours
+SOME_FAILED = 123  # ``batch``: a command failed, or could not be run; as xargs
 SIGNALLED = 128  # + the signal's number
 
 CODES: dict[type[HoldfastError], int] = {

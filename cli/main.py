@@ -24,7 +24,7 @@ from .words import check_shown
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what a full disk or a dead terminal says
 # Each is the object of that name in the module of that name.
-COMMANDS = ("run", "status", "why", "serve", "mount", "umount", "stop", "dump", "discover", "config", "keygen")
+COMMANDS = ("run", "batch", "status", "why", "serve", "mount", "umount", "stop", "dump", "discover", "config", "keygen")
 
 
 class Commands(click.Group):

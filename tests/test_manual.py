@@ -10,6 +10,7 @@ import pytest
 
 from holdfast.actors.log import EVENTS
 from holdfast.cli import exits
+from holdfast.cli.batch import batch
 from holdfast.cli.config import show
 from holdfast.cli.discover import discover
 from holdfast.cli.dump import dump
@@ -44,6 +45,7 @@ def codes(page: str, heading: str) -> set[str]:
     ("heading", "command"),
     [
         ("`holdfast run`", run),
+        ("`holdfast batch`", batch),
         ("`holdfast status`", status),
         ("`holdfast why`", why),
         ("`holdfast serve`", serve),

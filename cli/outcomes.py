@@ -1,0 +1,65 @@
+"""What became of many commands: how many ran, how they ended, how long it took.
+
+The rule: counted while they end, whichever the order; no more is kept than what the summary says, however many there
+are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..transport.phrases import counted, span
+from .exits import SOME_FAILED
+from .lines import Line
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """The commands that have ended so far. Durations are in seconds."""
+
+    succeeded: int = 0
+    failed: int = 0
+    left_out: int = 0  # not run, because the lock was not to be had in time
+    waited: float = 0.0  # for the lock, all of them together
+    longest: float = 0.0
+    longest_line: Line | None = None
+
+    def count(self, line: Line, code: int, took: float, waited: float) -> None:
+        """Count a command in that ended with ``code``, or, below 0, by that signal."""
+        if code == 0:
+            self.succeeded += 1
+        else:
+            self.failed += 1
+        self.waited += waited
+        if took >= self.longest:
+            self.longest, self.longest_line = took, line
+
+    def summary(self, took: float) -> str:
+        """All of it in one sentence.
+
+        Args:
+            took: seconds from start to end.
+        """
+        ran = self.succeeded + self.failed
+        parts = [f"{counted(ran, 'command')} in {span(took)}, {self.failed} failed"]
+        if self.left_out:
+            parts.append(f"{self.left_out} not run")
+        if self.longest_line is not None:
+            parts.append(f"longest {span(self.longest)}: {self.longest_line}")
+        parts.append(f"waited {span(self.waited)} for the lock in all")
+        return "; ".join(parts)
+
+    def exit_code(self, conflict: int) -> int:
+        """The code that tells of all of them.
+
+        Args:
+            conflict: that of a lock that was not to be had.
+        """
+        if self.failed:
+            return SOME_FAILED
+        return conflict if self.left_out else 0
+
+
+def how_it_ended(code: int) -> str:
+    """``exit code 3``, ``killed by signal 9``."""
+    return f"exit code {code}" if code >= 0 else f"killed by signal {-code}"

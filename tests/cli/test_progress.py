@@ -1,0 +1,45 @@
+"""A bar where somebody looks on, and nothing where nobody does."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+
+import pytest
+
+from holdfast.cli import progress
+from holdfast.cli.progress import Progress
+from support import checkout_environ
+
+
+def test_whoever_looks_on_sees_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", seen)
+    monkeypatch.setattr(progress, "looks_on", lambda: True)
+    bar = Progress(2)
+    bar.step()
+    bar.step()
+    bar.close()
+    assert "0/2" in seen.getvalue()
+    assert "2/2" in seen.getvalue()
+    assert seen.getvalue().endswith("\n")
+
+
+def test_whoever_wants_no_bar_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", seen)
+    monkeypatch.setattr(progress, "looks_on", lambda: True)
+    bar = Progress(None, wanted=False)
+    bar.step()
+    bar.close()
+    assert seen.getvalue() == ""
+
+
+def test_without_a_terminal_the_library_is_not_even_loaded() -> None:
+    program = (
+        "import sys; from holdfast.cli.progress import Progress; "
+        "bar = Progress(1); bar.step(); bar.close(); print('tqdm' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", program], env=checkout_environ(), capture_output=True, text=True)
+    assert (told.stdout, told.stderr) == ("False\n", "")

@@ -1,0 +1,125 @@
+"""Workers with real commands, real signals and a real lock: who runs beside whom, and what ends them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from support import LIMIT, House, wait_line, wait_until
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[House]:
+    """One house for all tests of this file that do not harm it."""
+    with House() as built:
+        yield built
+
+
+def batch(house: House, lines: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return house.run("batch", *words, input=lines)
+
+
+def waiting(house: House, name: str) -> int:
+    """How many wait in line for ``name``."""
+    (told,) = json.loads(house.run("status", "--json", name).stdout)["resources"]
+    return len(told["waiters"])
+
+
+def test_each_command_has_a_grant_of_its_own_and_a_worker_has_one_session(shared: House) -> None:
+    ended = batch(shared, "sh -c 'echo $HOLDFAST_TOKEN $HOLDFAST_SESSION'\n" * 3, "-r", "grants")
+    told = [line.split() for line in ended.stdout.splitlines()]
+    tokens = [int(token) for token, _ in told]
+    assert tokens == sorted(set(tokens))
+    assert len(tokens) == 3
+    assert len({session for _, session in told}) == 1
+
+
+def test_workers_of_an_exclusive_lock_never_run_side_by_side(shared: House) -> None:
+    alone = f"sh -c 'mkdir {shared.path}/alone && rmdir {shared.path}/alone'\n"
+    assert batch(shared, alone * 40, "-r", "alone", "-j", "4").returncode == 0
+
+
+def test_workers_that_share_run_side_by_side(shared: House) -> None:
+    pipe = shared.path / "meet"
+    subprocess.run(["mkfifo", str(pipe)], check=True)
+    ended = batch(shared, f"sh -c 'echo met > {pipe}'\ncat {pipe}\n", "-r", "meet", "-s", "-j", "2")
+    assert (ended.returncode, ended.stdout) == (0, "met\n")
+
+
+def test_a_number_taken_by_a_command_that_failed_is_given_back(shared: House) -> None:
+    ended = batch(shared, "sh -c 'echo $HOLDFAST_ELEMENT; exit 1'\n" * 2 + "echo {}\n", "-r", "_S_back[1]")
+    first, second, third = ended.stdout.split()
+    assert first == second == third
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, -2), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_goes_to_the_command_and_nothing_starts_after_it(shared: House, number: int, code: int) -> None:
+    trap = f'trap "echo heard; exit 5" {number}; echo ready; while :; do sleep 0.01; done'
+    spawned = shared.spawn("batch", "-r", "stop", stdin=subprocess.PIPE)
+    assert spawned.stdin is not None
+    spawned.stdin.write(f"sh -c '{trap}'\necho never\n")
+    spawned.stdin.flush()
+    wait_line(spawned.stdout, "ready")
+    spawned.send_signal(number)
+    out, said = spawned.communicate(timeout=LIMIT)
+    assert (spawned.returncode, out) == (code, "heard\n")
+    assert "line 1 " in said
+    assert "1 command in " in said
+    assert shared.run("run", "-r", "stop", "-n", "true").returncode == 0
+
+
+def test_a_signal_ends_a_wait_for_the_lock(shared: House) -> None:
+    holder = shared.hold("-r", "line")
+    waiter = shared.spawn("batch", "-r", "line", "-j", "2")
+    assert waiter.stdin is not None
+    waiter.stdin.write("echo a\necho b\necho c\n")
+    waiter.stdin.close()
+    wait_until(lambda: waiting(shared, "line") == 2, "two in line")
+    waiter.send_signal(signal.SIGTERM)
+    assert waiter.wait(LIMIT) == 143
+    wait_until(lambda: waiting(shared, "line") == 0, "nobody in line")
+    shared.let_go(holder)
+
+
+def test_a_signal_ends_a_wait_for_the_next_line(shared: House) -> None:
+    waiter = shared.spawn("batch", "-r", "next")
+    assert waiter.stdin is not None
+    waiter.stdin.write("echo a\n")
+    waiter.stdin.flush()
+    wait_line(waiter.stdout, "a")
+    waiter.send_signal(signal.SIGTERM)
+    assert waiter.wait(LIMIT) == 143
+
+
+def test_a_lost_lock_is_told_and_nothing_starts_after_it() -> None:
+    with House() as house:
+        go = house.path / "go"
+        spawned = house.spawn("batch", "-r", "lost")
+        assert spawned.stdin is not None
+        spawned.stdin.write(f"sh -c 'echo ready; while [ ! -e {go} ]; do sleep 0.01; done'\necho never\n")
+        spawned.stdin.close()
+        wait_line(spawned.stdout, "ready")
+        assert house.run("stop", "--now").returncode == 0
+        wait_line(spawned.stderr, "lost")
+        go.touch()
+        assert spawned.wait(LIMIT) == 99
+        assert spawned.stdout is not None
+        assert spawned.stdout.read() == ""
+
+
+def test_a_lost_lock_ends_the_command_if_so_wanted() -> None:
+    with House() as house:
+        spawned = house.spawn("batch", "-r", "lost", "--on-lost", "kill")
+        assert spawned.stdin is not None
+        spawned.stdin.write("sh -c 'echo ready; exec sleep 1000'\n")
+        spawned.stdin.close()
+        wait_line(spawned.stdout, "ready")
+        assert house.run("stop", "--now").returncode == 0
+        wait_line(spawned.stderr, "killed by signal 15")
+        assert spawned.wait(LIMIT) == 99
