@@ -7,6 +7,7 @@ memory. Pure: no clock; time comes in as an argument.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Generic, TypeVar
@@ -14,6 +15,15 @@ from typing import Generic, TypeVar
 SLACK = 32  # cancelled alarms that are not worth sweeping
 
 K = TypeVar("K")
+
+
+def soonest(instants: Iterable[float | None]) -> float | None:
+    """The first of the instants; None: there is none. Asked in every turn of an actor, mostly about two or three."""
+    first = None
+    for at in instants:
+        if at is not None and (first is None or at < first):
+            first = at
+    return first
 
 
 class Alarms(Generic[K]):

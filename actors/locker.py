@@ -53,7 +53,7 @@ from ..transport.messages import (
 from ..transport.names import parse
 from ..transport.wire import Message
 from .account import Account
-from .alarms import Alarms
+from .alarms import Alarms, soonest
 from .door import Session
 from .kin import kin
 from .limits import Limits
@@ -68,6 +68,7 @@ from .words import STOPPED
 GRACE = 2.0  # seconds that a parked session's place is kept
 HURRY = 0.1  # seconds of idle time once the daemon ends when idle
 AGAIN = 0.25  # seconds until a locker that was told to stay asks again, at least
+_SERVED = (Acquire, Release, Explain)  # of what clients say; a union would be made anew for each message
 LEFT_ALONE = "the daemon died; this lock is only served until its last holder is done"
 
 
@@ -113,7 +114,7 @@ class Locker:
         """Serve one message of a client."""
         if isinstance(message, Watch):
             return self._account.watch(session, message, now)
-        if not isinstance(message, Acquire | Release | Explain):
+        if not isinstance(message, _SERVED):
             return [(session, UNEXPECTED)]
         if self._state is State.RETIRING:
             self._kept.append((session, message))
@@ -232,10 +233,14 @@ class Locker:
 
     def wakes_at(self) -> float | None:
         """The next end of a wait, of a place, or of our idle time; the next tick of a timestamp."""
-        instants = [self._idle_at, self._graces.wakes_at(), self._limits.wakes_at(), self._account.wakes_at()]
-        if self._line is not None:
-            instants.append(self._line.wakes_at())
-        return min((at for at in instants if at is not None), default=None)
+        instants = (
+            self._idle_at,
+            self._graces.wakes_at(),
+            self._limits.wakes_at(),
+            self._account.wakes_at(),
+            None if self._line is None else self._line.wakes_at(),
+        )
+        return soonest(instants)
 
     def tick(self, now: float) -> list[Effect]:
         """Do what is due."""

@@ -43,6 +43,8 @@ class Noise:
 
     def wakes_at(self) -> float | None:
         """When ``tell`` has something to say that may not be told before."""
+        if not self._next:
+            return None
         untold = (
             self._next[kind]
             for counts in self._counts

@@ -1,5 +1,4 @@
-"""What every actor process does: wait, take in, ask the actor, deliver. Nothing else owns a socket, a poller or a
-signal.
+"""What every actor process does: wait, take in, ask the actor, deliver. Nothing else owns a socket or a signal.
 
 The specific part (``Locker``, ``Incubator``) knows no socket and no clock. Each of its methods returns a list of
 effects, and this file carries them out **in their order**, at the end of the turn:
@@ -41,6 +40,7 @@ from ..transport.messages import Fault, Released
 from ..transport.pipe import Pipe
 from ..transport.sockets import Arrival, Change, Router
 from ..transport.wire import Message, decode, encode
+from .alarms import soonest
 from .door import Door, Session, complaint
 from .feeds import Feeds, ForFeeds
 from .log import event
@@ -185,6 +185,7 @@ class Process:
         self._signals = signals
         self._door = Door(lambda: os.urandom(16), pid=os.getpid())
         self._noise = Noise(self._door.counts, router.failures, sources=router.failed_from)
+        self._sleepers = [it for it in (actor, self._door, children, feeds, self._noise) if it is not None]
         self._orphaned = False
         self._finish: Finish | None = None
         self._log = logging.getLogger("holdfast")
@@ -217,12 +218,8 @@ class Process:
         effects: list[Effect] = []
         if ready.changes:
             self._take_changes(self._router.changes(), now, effects)
-        if self._signals in ready.others:
-            self._take_signals(now, effects)
-        if self._pipe is not None and self._pipe.fileno() in ready.others:
-            self._take_from_parent(now, effects)
-        if self._children is not None and self._children.fileno() in ready.others:
-            self._take_from_children(self._children, now, effects)
+        if ready.others:
+            self._take_others(ready.others, now, effects)
         if ready.messages:
             self._take_messages(now, effects)
         if self._feeds is not None:
@@ -234,13 +231,22 @@ class Process:
         self._tell_listening()
         self._noise.tell(now)
 
+    def _take_others(self, others: frozenset[int], now: float, effects: list[Effect]) -> None:
+        if self._signals is not None and self._signals in others:
+            parent: Parent = self._actor  # type: ignore[assignment]  # only a Parent listens to signals
+            for number in os.read(self._signals, 64):
+                effects += parent.signalled(number, now)
+        if self._pipe is not None and self._pipe.fileno() in others:
+            self._take_from_parent(now, effects)
+        if self._children is not None and self._children.fileno() in others:
+            self._take_from_children(self._children, now, effects)
+
     def _patience(self) -> int | None:
         """Milliseconds until somebody wants to be woken; rounded up, so that it is not too early then."""
-        sleepers = (self._actor, self._door, self._children, self._feeds, self._noise)
-        wakes = [at for sleeper in sleepers if sleeper is not None and (at := sleeper.wakes_at()) is not None]
+        first = soonest([sleeper.wakes_at() for sleeper in self._sleepers])
         if self._pipe is not None and self._pipe.wants_to_send:
-            wakes.append(time.monotonic() + RETRY)
-        return None if not wakes else max(0, int(min(NAP, min(wakes) - time.monotonic()) * 1000) + 1)
+            first = soonest((first, time.monotonic() + RETRY))
+        return None if first is None else max(0, int(min(NAP, first - time.monotonic()) * 1000) + 1)
 
     def _take_changes(self, changes: Sequence[Change], now: float, effects: list[Effect]) -> None:
         for change in changes:
@@ -315,12 +321,6 @@ class Process:
         listener: Listener = self._actor  # type: ignore[assignment]  # only a Listener is given feeds
         for number, message in feeds.news(now):
             effects += listener.heard(number, message, now)
-
-    def _take_signals(self, now: float, effects: list[Effect]) -> None:
-        parent: Parent = self._actor  # type: ignore[assignment]  # only a Parent listens to signals
-        assert self._signals is not None
-        for number in os.read(self._signals, 64):
-            effects += parent.signalled(number, now)
 
     def _take_time(self, now: float, effects: list[Effect]) -> None:
         at = self._actor.wakes_at()

@@ -53,7 +53,9 @@ ROOM = 4096  # descriptors kept free at most: as many may come while we do somet
 QUEUE = 64  # messages in each direction for one peer
 LOOK_AGAIN = 0.2  # seconds until a router that accepts nobody counts its descriptors again
 GIVEN = 5  # bytes of a routing id that libzmq gave, the first of them zero
+AND_MORE = int(zmq.NOBLOCK | zmq.SNDMORE)  # found once: it costs as much as a third of the send
 BY_TCP = b"\1"  # what is added to it for a connection by TCP
+NONE: frozenset[int] = frozenset()
 NOBODY = 1 << 30  # no descriptor of anybody
 CHOSEN = b"?"  # what a routing id begins with that the client chose
 
@@ -203,6 +205,7 @@ class Router:
             listener.limit_queue(min(BACKLOG, self._room // 2 // len(listeners)))
         self._look_at = 0.0
         self._closed = False
+        self.listening = False  # new connections are accepted; kept, for it is asked in every turn
         self.failures: Counter[str] = Counter()  # connections that came to nothing, by what was wrong with them
         self.failed_from: dict[str, str] = {}  # the address of the last one of some of them
         ctypes.CDLL(None).srand(int.from_bytes(os.urandom(4), "little"))
@@ -251,7 +254,8 @@ class Router:
             changes |= ready.pop(mailbox.monitor, 0) != 0
             messages |= ready.pop(mailbox.socket, 0) != 0
         self._mailboxes.reverse()  # so that a busy one leaves the other its turn
-        return Ready(changes, messages, frozenset(fd for fd in ready if isinstance(fd, int)))
+        others = frozenset(fd for fd in ready if isinstance(fd, int)) if ready else NONE
+        return Ready(changes, messages, others)
 
     def _look_again(self, timeout: int | None) -> int | None:
         """Listen again if there is room now; else be back in ``LOOK_AGAIN``: descriptors come free in many ways."""
@@ -264,27 +268,28 @@ class Router:
         patience = int(LOOK_AGAIN * 1000)
         return patience if timeout is None else min(timeout, patience)
 
-    @property
-    def listening(self) -> bool:
-        """Are new connections accepted?"""
-        return not self._closed and all(mailbox.accepts for mailbox in self._mailboxes)
-
     def listen(self) -> None:
         """Accept connections (again)."""
         if not self._closed:
             for mailbox in self._mailboxes:
                 mailbox.listen()
+            self._look_who_accepts()
 
     def pause(self) -> None:
         """Accept nobody until ``listen``; whoever connects waits in the kernel."""
         if not self._closed:
             for mailbox in self._mailboxes:
                 mailbox.pause()
+            self._look_who_accepts()
+
+    def _look_who_accepts(self) -> None:
+        self.listening = all(mailbox.accepts for mailbox in self._mailboxes)
 
     def stop_listening(self) -> None:
         """Let nobody find it any more. Connections that stand go on."""
         if not self._closed:
             self._closed = True
+            self.listening = False
             for mailbox in self._mailboxes:
                 mailbox.listener.close()
 
@@ -323,7 +328,7 @@ class Router:
         """Send one answer; False if the peer is gone or does not read."""
         to = self._unix.socket if len(routing_id) == GIVEN else self._tcp.socket
         try:
-            to.send(routing_id[:GIVEN], zmq.NOBLOCK | zmq.SNDMORE)
+            to.send(routing_id[:GIVEN], AND_MORE)
             to.send(frame, zmq.NOBLOCK)
         except zmq.ZMQError as error:
             if error.errno in (zmq.EHOSTUNREACH, zmq.EAGAIN):

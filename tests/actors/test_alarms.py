@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.actors.alarms import SLACK, Alarms
+from holdfast.actors.alarms import SLACK, Alarms, soonest
 
 KEYS = st.integers(0, 5)
 INSTANTS = st.integers(0, 9).map(float)
@@ -78,3 +79,12 @@ def test_it_is_a_table_of_instants(steps: list[tuple[str, int, float]]) -> None:
                 assert table.pop(found) == soonest
         assert alarms.wakes_at() == min(table.values(), default=None)
         assert len(alarms) == len(table)
+
+
+@pytest.mark.parametrize(
+    ("instants", "first"), [((), None), ((None, None), None), ((3.0, None, 2.0), 2.0), ((0.0, None), 0.0)]
+)
+def test_the_soonest_of_instants_counts_only_those_there_are(
+    instants: tuple[float | None, ...], first: float | None
+) -> None:
+    assert soonest(instants) == first
