@@ -255,7 +255,7 @@ class Watched:
 def record_size(record: Record) -> int:
     """How many bytes ``record`` takes in a frame, at most."""
     size = OVERHEAD
-    for name in record.__slots__:
+    for name in record.__match_args__:
         value = getattr(record, name)
         if isinstance(value, str):
             size += text_size(value)

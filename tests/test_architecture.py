@@ -41,7 +41,8 @@ ONLY_IMPORTERS = {  # of what is not ours; nothing else is imported from outside
     "pytest": ["testing"],  # a fixture, where pytest is installed
 }
 PURE = ["actors.rules", "transport.messages", "transport.names", "transport.errors", "transport.wire"]
-PURE += ["transport.enums", "transport.frozen", "transport.records", "transport.picture", "transport.session", "vfs.tree", "cli.exits"]
+PURE += ["transport.frozen"]
+PURE += ["transport.enums", "transport.records", "transport.picture", "transport.session", "vfs.tree", "cli.exits"]
 PURE += ["actors.answerer", "actors.labels"]
 PURE += ["transport.phrases", "transport.report"]
 PURE_LIBRARY = {

@@ -12,13 +12,12 @@ number) means without end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from .enums import Cause as Cause
 from .enums import Mode as Mode
 from .enums import Order as Order
 from .enums import Refusal as Refusal
 from .enums import Standing as Standing
+from .frozen import Frozen
 from .records import Claim, Member, Resource, Tally
 
 MAJOR = 1  # another major version is refused
@@ -28,8 +27,7 @@ FOREVER = -1.0  # a duration without end
 # --- anybody to anybody -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Mismatch:
+class Mismatch(Frozen):
     """Another major version than ours came in. Its number and shape never change, whatever the version."""
 
     major: int
@@ -37,8 +35,7 @@ class Mismatch:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Hello:
+class Hello(Frozen):
     """Who asks; once per connection, first.
 
     ``session`` is a secret of 16 random bytes. ``inside`` lists the sessions that this one runs inside, outermost
@@ -59,8 +56,7 @@ class Hello:
     inside: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Welcome:
+class Welcome(Frozen):
     """Answer to ``Hello``: carry this nonce back, so that we know that you live."""
 
     nonce: bytes
@@ -68,15 +64,13 @@ class Welcome:
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
-class Echo:
+class Echo(Frozen):
     """The nonce of ``Welcome``. The session begins; no answer."""
 
     nonce: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Frozen):
     """The client said something that the protocol does not allow here; nothing was done."""
 
     sentence: str
@@ -85,8 +79,7 @@ class Fault:
 # --- client and incubator ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Locate:
+class Locate(Frozen):
     """Where is ``resource``? The whole request, because it may have to be parked."""
 
     resource: str
@@ -99,45 +92,38 @@ class Locate:
     order: Order
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
+class Located(Frozen):
     """``resource`` is served at ``address`` (a file name beside the incubator's, or a port) in this epoch."""
 
     address: str
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class Parked:
+class Parked(Frozen):
     """Nobody has created the resource yet; wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Frozen):
     """End the daemon: when it is idle, or ``now``."""
 
     now: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Stopping:
+class Stopping(Frozen):
     """It will. ``pid`` is the process to wait for."""
 
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
-class Observe:
+class Observe(Frozen):
     """Where is the registry?"""
 
 
-@dataclass(frozen=True, slots=True)
-class Dump:
+class Dump(Frozen):
     """Write down everything that your processes know, for somebody who looks for a fault."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dumped:
+class Dumped(Frozen):
     """It is written, to a file of this path on the daemon's machine."""
 
     path: str
@@ -146,8 +132,7 @@ class Dumped:
 # --- client and incubator or locker -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Explain:
+class Explain(Frozen):
     """Would this be granted now, and why not? Nothing is taken. From a session that waits: why does it wait?"""
 
     resource: str
@@ -157,8 +142,7 @@ class Explain:
     nest: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
+class Explained(Frozen):
     """``granted``: it would be (or is). Else ``position`` in the line, that it has or would have (0: none), and why."""
 
     granted: bool
@@ -169,16 +153,14 @@ class Explained:
 # --- datagrams: who asks a multicast group for its daemon -------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Seek:
+class Seek(Frozen):
     """Is a daemon of this group there? ``nonce`` comes back with the answer."""
 
     nonce: bytes
     padding: str  # so that no answer is ever more than twice as large as its question
 
 
-@dataclass(frozen=True, slots=True)
-class Here:
+class Here(Frozen):
     """The answer: a daemon is."""
 
     nonce: bytes  # that of the question
@@ -192,16 +174,14 @@ class Here:
 # --- who watches, and what is watched ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(Frozen):
     """Tell me what has changed after change number ``since`` (0: everything)."""
 
     since: int
     patience: float  # seconds that the answer may wait for something to tell; 0: answer now
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Frozen):
     """What changed, up to change ``number``. ``fresh``: forget what I told before, this begins from nothing."""
 
     number: int
@@ -219,8 +199,7 @@ class Changes:
 # --- client and locker ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Acquire:
+class Acquire(Frozen):
     """Give me ``resource``."""
 
     resource: str
@@ -231,15 +210,13 @@ class Acquire:
     nest: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(Frozen):
     """You are in line, ``position`` 1 is next."""
 
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
+class Granted(Frozen):
     """It is yours. ``token`` fences; ``element`` is what a set, sequence or timestamp handed out ("" if nothing)."""
 
     token: int
@@ -247,34 +224,29 @@ class Granted:
     waited: float
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Frozen):
     """It is not yours, and you are not in line."""
 
     why: Refusal
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Frozen):
     """I do not need it any more; ``rolled_back``: my work failed."""
 
     epoch: int
     rolled_back: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Released:
+class Released(Frozen):
     """It is free again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
+class Gone(Frozen):
     """The resource does not live here (any more) in the epoch you named; nothing was done. Locate it again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Frozen):
     """The lock you hold is no longer yours."""
 
     cause: Cause
@@ -284,8 +256,7 @@ class Lost:
 # --- incubator and its children ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(Frozen):
     """A child is started: where it listens, and which process forked it (the fork server)."""
 
     address: str
@@ -294,8 +265,7 @@ class Ready:
     port: int  # where it listens on TCP too; 0: it does not
 
 
-@dataclass(frozen=True, slots=True)
-class Assign:
+class Assign(Frozen):
     """From now on you are the locker of ``resource``."""
 
     resource: str
@@ -306,8 +276,7 @@ class Assign:
     asked: str  # the name asked for by whoever creates it
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Frozen):
     """A parked session's place in line, to be kept for it; they follow ``Assign`` in their order."""
 
     epoch: int
@@ -318,68 +287,58 @@ class Place:
     timeout: float  # what is left of the whole wait
 
 
-@dataclass(frozen=True, slots=True)
-class Retiring:
+class Retiring(Frozen):
     """Nobody has needed me for my idle time; ``token`` is the last one I gave (0: none)."""
 
     epoch: int
     token: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stay:
+class Stay(Frozen):
     """Somebody is on the way to you: serve on."""
 
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class Leave:
+class Leave(Frozen):
     """The name is no longer yours: answer what you kept with ``Gone``, and be free for the next resource."""
 
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class Quiesce:
+class Quiesce(Frozen):
     """The daemon ends when idle: do not outlive your last client."""
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Frozen):
     """End now: waiters are refused, holders lose."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Frozen):
     """A child's last words."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Expect:
+class Expect(Frozen):
     """A session is on its way to you; people know it by ``number``, from the daemon's one counter."""
 
     session: bytes
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Serving:
+class Serving(Frozen):
     """Child ``number`` listens at ``address`` now; "": it is gone."""
 
     number: int
     address: str
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Frozen):
     """Say how you are, for a dump."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reported:
+class Reported(Frozen):
     """``facts`` is a JSON object."""
 
     facts: str

@@ -10,13 +10,16 @@ The contract is ``docs/protocol.md``; a test compares its second table with this
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from .enums import Mode, Order, Standing
+from .frozen import Frozen
+
+TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Frozen):
     """A session that holds a resource, waits for it, or is parked until somebody creates it."""
 
     actor: int  # who tells: the child number of a locker, 0 for the incubator
@@ -46,8 +49,7 @@ class Claim:
     key: str  # name of the admitted CURVE key it came with; "" if it came without
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Frozen):
     """A resource that exists, or one that is refused because its locker died."""
 
     actor: int
@@ -61,8 +63,7 @@ class Resource:
     refused: str  # why it is refused; "" if it is served
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Frozen):
     """What happened at a resource in one mode since it was created; sums and histograms of what has ended.
 
     A histogram counts in powers of two of microseconds: entry 0 what took less than 1 µs, entry n less than 2^n µs.
@@ -88,8 +89,7 @@ class Tally:
     holds: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Frozen):
     """A process of the daemon."""
 
     number: int  # child number; 0: the incubator

@@ -17,6 +17,7 @@ from math import inf
 import msgpack
 
 from .errors import LocalProtocolError, RemoteProtocolError
+from .frozen import Frozen
 from .messages import (
     FOREVER,
     MAJOR,
@@ -271,14 +272,13 @@ _unpack: Callable[[bytes], object] = partial(
 )
 
 
-def _values(value: object) -> list[object]:
+def _values(value: Frozen) -> list[object]:
     """The fields of a message or a record, checked."""
     kind = type(value)
     values = []
-    for name, check in _OUT_FIELDS[kind]:
-        field = getattr(value, name)
+    for (name, check), field in zip(_OUT_FIELDS[kind], value, strict=True):
         try:
-            values.append(check(float(field) if check is _duration else field))
+            values.append(check(float(field) if check is _duration else field))  # type: ignore[arg-type]  # an int will do
         except ValueError as wanted:
             raise ValueError(f"{kind.__name__}.{name} must be {wanted}") from None
     return values

@@ -8,16 +8,17 @@ import re
 import pytest
 
 from holdfast.transport import enums, records
+from holdfast.transport.frozen import Frozen
 
-RECORDS = [records.Claim, records.Resource, records.Tally, records.Member]
+RECORDS: list[type] = [records.Claim, records.Resource, records.Tally, records.Member]
 PLAIN = {"str", "int", "float", "tuple[str, ...]", "tuple[int, ...]", *vars(enums)}
 
 
 @pytest.mark.parametrize("kind", RECORDS)
 def test_a_record_is_a_frozen_value_of_what_can_travel(kind: type) -> None:
     fields = dataclasses.fields(kind)
-    assert kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
-    assert not hasattr(object.__new__(kind), "__dict__")
+    assert issubclass(kind, Frozen)
+    assert not hasattr(kind(*kind.__match_args__), "__dict__")
     assert {str(field.type) for field in fields} <= PLAIN
     assert all(field.default is dataclasses.MISSING for field in fields)
 
