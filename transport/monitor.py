@@ -11,9 +11,9 @@ Source: man 3 zmq_socket_monitor.
 from __future__ import annotations
 
 from collections import Counter
+from struct import Struct
 
 import zmq
-from zmq.utils.monitor import parse_monitor_message
 
 NOT_ADMITTED = "is not admitted"
 FAILURES = {
@@ -21,6 +21,7 @@ FAILURES = {
     zmq.Event.HANDSHAKE_FAILED_PROTOCOL: "does not speak the protocol",
     zmq.Event.HANDSHAKE_FAILED_AUTH: NOT_ADMITTED,
 }
+_TOLD = Struct("=Hi")  # event and value; pyzmq's own function for it would import asyncio and ssl
 _WATCHED = zmq.Event.ACCEPTED | zmq.Event.DISCONNECTED | sum(FAILURES)  # each is one bit
 
 
@@ -48,12 +49,12 @@ class Monitor:
         """The next connection that came (True) or went, by its descriptor; None: there is none."""
         while True:
             try:
-                told = parse_monitor_message(self.socket.recv_multipart(zmq.NOBLOCK))
+                told, _ = self.socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return None
-            event = zmq.Event(told["event"])
+            event, value = _TOLD.unpack(told)
             if event not in FAILURES:
-                return int(told["value"]), event == zmq.Event.ACCEPTED
+                return value, event == zmq.Event.ACCEPTED
             self._failures[FAILURES[event]] += 1
 
     def close(self) -> None:
