@@ -11,7 +11,6 @@ import os
 import signal
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import EllipsisType
 from typing import NoReturn
 
@@ -20,6 +19,7 @@ import click
 from ..transport import names
 from ..transport.client import Lock
 from ..transport.errors import Busy, HoldfastError, LockLost, TimedOut, UsageError
+from ..transport.frozen import Frozen
 from ..transport.messages import Located, Parked, Queued
 from ..transport.settings import Loaded, Settings, load
 from ..transport.stderr import say
@@ -33,8 +33,7 @@ ENDS_THE_WAIT = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 LONG = 2.0  # seconds until a wait is explained with -v
 
 
-@dataclass(frozen=True)
-class Manner:
+class Manner(Frozen):
     """In what ``holdfast run`` and ``flom`` differ."""
 
     arguments: Callable[[Sequence[str], str], list[str]]  # the command and the granted element → what is executed

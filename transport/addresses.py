@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 
 from .errors import InvalidSetting, Unreachable
+from .frozen import Frozen
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ LONGEST_NAME = "registry-9999999.sock"
 LONGEST_HOST = 48  # characters of a host, or a group, that name a daemon's place
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Frozen):
     """One daemon's place on this machine; all paths are absolute.
 
     ``run_dir`` is "" if the socket was named outright.

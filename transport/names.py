@@ -10,10 +10,10 @@ without ``re``, because this is on the way of every command's start.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 
 from .errors import InvalidName as InvalidName
+from .frozen import Frozen
 
 RESERVED = "_RESOURCE"  # the name of whoever names nothing
 LONGEST = 240  # bytes
@@ -35,8 +35,7 @@ class Kind(IntEnum):
         return self.name.lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Frozen):
     """A valid resource name and what it says; fields that the kind does not use are empty."""
 
     text: str

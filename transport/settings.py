@@ -12,10 +12,9 @@ Source: FLoM 1.7.2, manual of ``flom`` and of its configuration files.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from . import values
 from .errors import InvalidSetting
+from .frozen import Frozen
 from .messages import Mode, Order
 from .values import MILLISECOND, SECOND, Dialect
 
@@ -27,8 +26,7 @@ if TYPE_CHECKING:
     from .values import Reader
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(Frozen):
     """Every value, with the one that holds when nobody says anything. Durations are in seconds."""
 
     comm: str = "holdfast"  # the name under which processes show up: "holdfast" or "flom"
@@ -90,8 +88,7 @@ class Settings:
     append_trace_file: bool = False
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(Frozen):
     """Settings, where each that is not a default came from, and what should be said about the files."""
 
     settings: Settings

@@ -10,10 +10,10 @@ FLoM's settings (unicast and multicast address and port, interface) mean the sam
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 
 from . import addresses
 from .addresses import Address
+from .frozen import Frozen
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Frozen):
     """Where the daemon is.
 
     ``tcp`` and ``group`` None: on this machine, at ``place``. ``tcp``: at that address. ``group`` alone: found by it.
@@ -99,4 +98,6 @@ def _group(settings: Settings) -> Tcp | None:
 def _with_interface(tcp: Tcp, settings: Settings) -> Tcp:
     if tcp.interface or not settings.network_interface:
         return tcp
+    from dataclasses import replace  # only who seeks a group pays for it
+
     return replace(tcp, interface=settings.network_interface)

@@ -12,10 +12,10 @@ Source: FLoM 1.7.2, its manual.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import inf
 
 from .errors import InvalidSetting
+from .frozen import Frozen
 from .messages import FOREVER, Mode, Order
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
@@ -56,8 +56,7 @@ FLOM_ANSWERS = {"yes": True, "no": False, "y": True, "n": False}
 ANSWERS = {**FLOM_ANSWERS, "true": True, "false": False, "on": True, "off": False, "1": True, "0": False}
 
 
-@dataclass(frozen=True)
-class Dialect:
+class Dialect(Frozen):
     """How a text is to be read: as FLoM would, what a bare duration counts, and where a path begins.
 
     Args:

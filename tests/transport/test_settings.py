@@ -200,7 +200,7 @@ def test_importing_settings_costs_no_command_what_only_some_need() -> None:
     tree = ast.parse(Path(str(module.__file__)).read_text())
     imported = {name.name for node in tree.body if isinstance(node, ast.Import) for name in node.names}
     imported |= {str(node.module) for node in tree.body if isinstance(node, ast.ImportFrom)}
-    assert imported == {"__future__", "dataclasses", "None", "errors", "messages", "values"}
+    assert imported == {"__future__", "None", "errors", "frozen", "messages", "values"}
 
 
 def test_keys_are_named_by_files_environment_or_options(write: Write) -> None:
