@@ -18,6 +18,10 @@ def test_a_figure_is_the_median_between_its_bounds() -> None:
     assert "| ours | 20 (10 to 30) |" in table(scenario())
 
 
+def test_ratios_are_made_of_medians() -> None:
+    assert scenario().middle("ours", "cycles") == 20
+
+
 def test_who_is_missing_is_listed() -> None:
     assert "| theirs | missing: program theirs |" in table(scenario())
 
