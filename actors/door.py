@@ -30,6 +30,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from ..transport.errors import RemoteProtocolError
 from ..transport.listeners import Origin
@@ -96,10 +97,14 @@ def complaint(error: RemoteProtocolError) -> Message:
     return Mismatch(MAJOR, MINOR, str(error)) if isinstance(error, OtherVersion) else Fault(str(error))
 
 
-def _identified(who: Hello, uid: int, pid: int) -> Hello:
-    # ``dataclasses.replace`` would make a class in each process: a millisecond, and 0.7 MiB that it shares no more.
-    fields = {name: getattr(who, name) for name in Hello.__match_args__}
-    return Hello(**fields | {"uid": uid, "pid": pid})
+def altered(who: Hello, **fields: Any) -> Hello:
+    """``who`` with other ``fields``.
+
+    ``dataclasses.replace`` would make a class for it in each process: a millisecond, and 0.7 MiB that it shares no
+    more.
+    """
+    known: dict[str, Any] = {name: getattr(who, name) for name in Hello.__match_args__}
+    return Hello(**known | fields)
 
 
 class Door:
@@ -191,7 +196,7 @@ class Door:
         if not isinstance(message, Hello):
             return self._drop("before Hello")
         if credentials is not None:
-            message = _identified(message, *credentials)
+            message = altered(message, uid=credentials[0], pid=credentials[1])
         return self._hello(peer, routing_id, message, origin, now)
 
     def _hello(self, peer: Peer, routing_id: bytes, who: Hello, origin: Origin, now: float) -> Outcome:

@@ -6,13 +6,12 @@ by the same words, so that a viewer cannot see the seam.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from hashlib import sha256
 
 from ..transport.listeners import Origin
 from ..transport.messages import FOREVER, Acquire, Hello, Locate, Standing
 from ..transport.records import Claim
-from .door import HERE
+from .door import HERE, altered
 
 LONGEST = 256  # bytes of a client's text in a record
 ON_ITS_WAY = Hello(0, bytes(16), "", "", 0, 0, 0, "", "", "", "", ())  # of whom nothing is known yet
@@ -40,7 +39,7 @@ def curtailed(who: Hello) -> Hello:
     """``who``, with none of its texts longer than ``LONGEST``."""
     if max(map(len, (who.host, who.user, who.command, who.job, who.reason))) * 4 <= LONGEST:
         return who
-    return replace(
+    return altered(
         who, host=cut(who.host), user=cut(who.user), command=cut(who.command), job=cut(who.job), reason=cut(who.reason)
     )
 
