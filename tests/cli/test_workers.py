@@ -87,6 +87,29 @@ def test_a_signal_ends_a_wait_for_the_lock(shared: House) -> None:
     shared.let_go(holder)
 
 
+def test_who_gets_the_lock_after_we_are_to_stop_starts_nothing(shared: House) -> None:
+    """Two of three hold both units and take no notice of the signal; the third one's turn comes when the first ends."""
+    first, second = shared.path / "first", shared.path / "second"
+    spawned = shared.spawn("batch", "-r", "late[2]", "-j", "3")
+    assert spawned.stdin is not None
+    for go in (first, second):
+        spawned.stdin.write(f"sh -c 'trap \"echo heard\" TERM; echo ready; while [ ! -e {go} ]; do sleep 0.01; done'\n")
+    spawned.stdin.write("echo never\n")
+    spawned.stdin.close()
+    for _ in range(2):
+        wait_line(spawned.stdout, "ready")
+    wait_until(lambda: waiting(shared, "late[2]") == 1, "one in line")
+    spawned.send_signal(signal.SIGTERM)
+    for _ in range(2):
+        wait_line(spawned.stdout, "heard")
+    first.touch()
+    wait_until(lambda: waiting(shared, "late[2]") == 0, "nobody in line")
+    second.touch()
+    assert spawned.stdout is not None
+    assert spawned.stdout.read() == ""
+    assert spawned.wait(LIMIT) == 143
+
+
 def test_a_signal_ends_a_wait_for_the_next_line(shared: House) -> None:
     waiter = shared.spawn("batch", "-r", "next")
     assert waiter.stdin is not None
@@ -117,7 +140,7 @@ def test_a_lost_lock_ends_the_command_if_so_wanted() -> None:
     with House() as house:
         spawned = house.spawn("batch", "-r", "lost", "--on-lost", "kill")
         assert spawned.stdin is not None
-        spawned.stdin.write("sh -c 'echo ready; exec sleep 1000'\n")
+        spawned.stdin.write("sh -c 'echo ready; exec sleep 30'\n")
         spawned.stdin.close()
         wait_line(spawned.stdout, "ready")
         assert house.run("stop", "--now").returncode == 0
