@@ -60,6 +60,15 @@ def found(request: pytest.FixtureRequest) -> Iterator[list[Scenario]]:
         write(scenarios)
 
 
+@pytest.fixture(autouse=True)
+def environ() -> Iterator[None]:
+    """Ours as it was: a client in this process finds its daemon by variables, which nobody else must find."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
 class Suite:
     """What every scenario does: begin, take rounds, end."""
 
