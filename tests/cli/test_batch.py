@@ -39,7 +39,7 @@ def test_the_list_may_be_a_file_and_then_standard_input_is_the_commands(shared: 
 
 
 def test_a_command_does_not_eat_the_list(shared: House) -> None:
-    assert batch(shared, "cat\necho here\n", "-r", "eat")[:2] == (0, "here\n")
+    assert batch(shared, "readlink /proc/self/fd/0\necho here\n", "-r", "eat")[:2] == (0, "/dev/null\nhere\n")
 
 
 def test_a_list_that_cannot_be_read_is_told_in_a_sentence(shared: House) -> None:
