@@ -154,8 +154,8 @@ def test_s5_hand_over(suite: Suite) -> None:
     """From the release in one process to the next one's running."""
     s5 = suite.scenario("S5", "Hand-over", HANDED)
     with ExitStack() as stack:
-        pairs = crowds(stack, s5, [OURS, *SERVERS, *FILES], ["one", "one"], pinned=True)
-        ping = crowds(stack, s5, [PING], ["one"], pinned=True)[PING]
+        pairs = crowds(stack, s5, [OURS, *SERVERS, *FILES, PING], ["one", "one"], pinned=True)
+        ping = pairs.pop(PING)[:1]
 
         def once() -> None:
             for name, pair in pairs.items():
