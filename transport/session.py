@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from .wire import Message
 
 GRACE = 2.0  # seconds beyond the timeout, until we say that the daemon does not answer
+LEAST = 0.001  # seconds left of a wait whose end has come; 0 would ask not to wait at all, and be refused otherwise
 UNLOCKING = 10.0  # seconds for the answer to a Release
 PAUSES = (0.005, 0.02, 0.08, 0.32)  # seconds before each further attempt; then we give up
 ENDING = "the daemon ends as soon as it is asked"
@@ -366,7 +367,9 @@ class Session:
         )
 
     def _left(self, now: float) -> float:
-        return FOREVER if self.deadline is None else max(0.0, self.deadline - now)
+        if self.deadline is None:
+            return FOREVER
+        return max(0.0 if self.deadline == self.asked_at else LEAST, self.deadline - now)
 
     def _be_patient(self, now: float) -> None:
         if self._patience is not None and self._waiting_since is not None:

@@ -41,7 +41,7 @@ from holdfast.transport.messages import (
     Release,
     Released,
 )
-from holdfast.transport.session import GRACE, PAUSES, UNLOCKING, Open, Session, State
+from holdfast.transport.session import GRACE, LEAST, PAUSES, UNLOCKING, Open, Session, State
 from holdfast.transport.wire import Message, encode
 from session_bench import ECHO, GRANTED, HELLO, LOCATE, WELCOME, at, hears, opens, sent, waits
 
@@ -301,10 +301,11 @@ def test_the_answer_to_a_release_is_waited_for_but_not_for_ever() -> None:
     assert "released, outcome unknown" in str(session.error)
 
 
-def test_what_is_left_of_the_time_is_never_negative() -> None:
-    session = at(State.MEETING, timeout=1.0)
+@pytest.mark.parametrize(("timeout", "left"), [(1.0, LEAST), (0.0, 0.0)])
+def test_who_waits_is_never_taken_for_somebody_who_would_not(timeout: float, left: float) -> None:
+    session = at(State.MEETING, timeout=timeout)
     hears(session, WELCOME, 2.0)
-    assert sent(session)[1] == Acquire("printer", 99, Mode.PW, 2, 0.0, True)
+    assert sent(session)[1] == Acquire("printer", 99, Mode.PW, 2, left, True)
 
 
 @pytest.mark.parametrize("state", [State.GREETING, State.LOCATING, State.ASKING, State.QUEUED, State.RELEASING])
