@@ -94,10 +94,11 @@ def test_who_gets_the_lock_after_we_are_to_stop_starts_nothing(shared: House) ->
     assert spawned.stdin is not None
     for go in (first, second):
         spawned.stdin.write(f"sh -c 'trap \"echo heard\" TERM; echo ready; while [ ! -e {go} ]; do sleep 0.01; done'\n")
-    spawned.stdin.write("echo never\n")
-    spawned.stdin.close()
+    spawned.stdin.flush()
     for _ in range(2):
         wait_line(spawned.stdout, "ready")
+    spawned.stdin.write("echo never\n")
+    spawned.stdin.close()
     wait_until(lambda: waiting(shared, "late[2]") == 1, "one in line")
     spawned.send_signal(signal.SIGTERM)
     for _ in range(2):
