@@ -24,7 +24,7 @@ from types import TracebackType
 
 import pytest
 
-from support import LIMIT, House, wait_dead, wait_until
+from support import HOLDS, LIMIT, House, held, wait_dead, wait_until
 
 SLOW_LINE = Path(__file__).resolve().parent / "slow_line.py"
 
@@ -97,13 +97,7 @@ class Host(House):
 
     def hold_flom(self, *words: str) -> subprocess.Popen[str]:
         """Start ``flom words… -- cat`` and return when it holds; ``cat`` ends with its stdin."""
-        process = self.spawn_flom(*words, "--", "sh", "-c", "echo held; exec cat")
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if line != "held\n":
-            process.kill()
-            raise AssertionError(f"not held: {line!r} {process.communicate()}")
-        return process
+        return held(self.spawn_flom(*words, "--", *HOLDS))
 
     def command(self, *words: str, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run any command on this host to its end."""

@@ -110,6 +110,19 @@ def checkout_environ() -> dict[str, str]:
     return environ
 
 
+HOLDS = ("sh", "-c", "echo held; exec cat")  # a command that tells that it runs, and ends with its stdin
+
+
+def held(process: subprocess.Popen[str]) -> subprocess.Popen[str]:
+    """``process``, whose command is ``HOLDS``, when it holds its lock."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if line != "held\n":
+        process.kill()
+        raise AssertionError(f"not held: {line!r} {process.communicate()}")
+    return process
+
+
 class House:
     """A directory with a daemon of its own, and the commands that use it.
 
@@ -167,13 +180,7 @@ class House:
 
     def hold(self, *words: str, environ: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Start ``holdfast run words… -- cat`` and return when it holds; ``cat`` ends with its stdin."""
-        process = self.spawn("run", *words, "--", "sh", "-c", "echo held; exec cat", environ=environ)
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if line != "held\n":
-            process.kill()
-            raise AssertionError(f"not held: {line!r} {process.communicate()}")
-        return process
+        return held(self.spawn("run", *words, "--", *HOLDS, environ=environ))
 
     def let_go(self, process: subprocess.Popen[str]) -> int:
         """End what ``hold`` started, and return its exit code."""
