@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple
 
+from ..transport.frozen import altered
 from ..transport.messages import FOREVER, Changes, End, Ended, Quiesce, Report, Reported, Serving, Watch, Welcome
 from ..transport.picture import Picture, Questions, Scene, total
 from ..transport.records import Claim, Member, Record, Resource, Tally, by_kind, key
@@ -244,7 +245,7 @@ class Registry:
         for name, record, _ in self._sources.pop(number).kept.values():
             self._watched.drop(name, now)
             if isinstance(record, Tally):
-                mine = replace(record, actor=INCUBATOR, place=0)
+                mine = altered(record, actor=INCUBATOR, place=0)
                 ours = key(mine)
                 self._ended[ours] = total([self._ended[ours], mine]) if ours in self._ended else mine
                 self._watched.touch(ours, now)
@@ -267,7 +268,7 @@ class Registry:
         if len(self._texts) > TEXTS:
             self._texts.clear()
         share = self._texts.setdefault
-        return replace(
+        return altered(
             record,
             resource=share(record.resource, record.resource),
             blockers=tuple(share(name, name) for name in record.blockers),
@@ -286,8 +287,8 @@ def _aged(record: Record, elapsed: float) -> Record:
     match record:
         case Claim(left=left):
             left = FOREVER if left < 0 else max(0.0, left - elapsed)
-            return replace(record, age=record.age + elapsed, left=left)
+            return altered(record, age=record.age + elapsed, left=left)
         case Resource() | Member():
-            return replace(record, age=record.age + elapsed)
+            return altered(record, age=record.age + elapsed)
         case Tally():
             return record

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from ..transport.frozen import altered
 from ..transport.listeners import Origin
 from ..transport.messages import FOREVER, Acquire, Hello, Locate, Standing
 from ..transport.records import Claim
-from .door import HERE, altered
+from .door import HERE
 
 LONGEST = 256  # bytes of a client's text in a record
 ON_ITS_WAY = Hello(0, bytes(16), "", "", 0, 0, 0, "", "", "", "", ())  # of whom nothing is known yet

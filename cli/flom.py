@@ -14,7 +14,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import NoReturn
@@ -25,6 +24,7 @@ from ..transport import discover
 from ..transport.client import Lock
 from ..transport.control import stop_daemon
 from ..transport.errors import HoldfastError, InvalidSetting
+from ..transport.frozen import altered
 from ..transport.settings import Settings
 from ..transport.stderr import say
 from ..transport.wire import Message
@@ -92,7 +92,7 @@ def flom(
         tell(*dump(loaded.settings))
     settings = consistent(loaded.settings)
     if not _traced(os.environ):
-        settings = replace(settings, daemon_trace_file=None)
+        settings = altered(settings, daemon_trace_file=None)
     if debug_feature is not None:
         say(f"the debug feature '{debug_feature}' is not offered", program="flom")
         return NOT_OFFERED

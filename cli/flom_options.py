@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 import click
@@ -19,6 +18,7 @@ import click
 from ..transport import names
 from ..transport.addresses import address
 from ..transport.errors import InvalidName, InvalidSetting, UsageError
+from ..transport.frozen import altered
 from ..transport.messages import Mode
 from ..transport.names import Kind
 from ..transport.settings import Loaded, Settings, load
@@ -179,7 +179,7 @@ def configured(given: Given, config: str | None, environ: Mapping[str, str]) -> 
         complain(f"Resource quantity ignored because negative values ({_quantity(given)}) are meaningless")
     _check_socket(loaded.settings)
     _check_mount_point(loaded)
-    return replace(loaded, settings=_with_tls_files(loaded))
+    return altered(loaded, settings=_with_tls_files(loaded))
 
 
 def _texts(given: Given) -> dict[str, object]:
@@ -280,7 +280,7 @@ def _with_tls_files(loaded: Loaded) -> Settings:
                 raise Told(err=("flom_config_init: ret_cod=-125",))
             raise Told(err=(f"{setting.replace('_', '-')}: '{path}' is not a valid value",))
         found[setting] = os.path.realpath(path)
-    return replace(loaded.settings, **found)
+    return altered(loaded.settings, **found)
 
 
 # --- how they go together ---------------------------------------------------------------------------------------------
@@ -323,7 +323,7 @@ def _corrected(settings: Settings) -> Settings:
         quantity = 1
     idle = settings.idle if settings.idle < 0 else (settings.idle or 1.0) + 1.0  # seconds, as FLoM adds one
     heard_for = _discovery_timeout(settings)
-    return replace(settings, name=name.text, mode=mode, quantity=quantity, idle=idle, discovery_timeout=heard_for)
+    return altered(settings, name=name.text, mode=mode, quantity=quantity, idle=idle, discovery_timeout=heard_for)
 
 
 def _discovery_timeout(settings: Settings) -> float:

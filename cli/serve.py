@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import socket as sockets
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from ..transport import addresses, mountpoint
 from ..transport.errors import InvalidSetting, Unreachable
+from ..transport.frozen import altered
 from ..transport.settings import load
 from ..transport.stderr import say
 from ..transport.target import target
@@ -112,7 +112,7 @@ def _bound(settings: Settings, bind: str | None, group: str | None, socket: str 
     """``settings``, of a daemon that is on the network where the command line says, and nowhere else."""
     from ..transport.endpoints import parse, parse_group
 
-    return replace(
+    return altered(
         settings,
         endpoint=None if bind is None else parse(bind, "bind"),
         group=None if group is None else parse_group(group, MULTICAST_PORT, "group"),

@@ -13,7 +13,6 @@ import shutil
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from itertools import chain
 from time import monotonic, strftime, time
 
@@ -21,6 +20,7 @@ import click
 
 from ..transport.errors import UsageError
 from ..transport.follow import Follower
+from ..transport.frozen import altered
 from ..transport.names import Kind
 from ..transport.phrases import DECIDED_BY_MODES, hour, share, span, visible
 from ..transport.picture import ClaimView, ResourceView, Scene
@@ -156,7 +156,7 @@ def _told(scene: Scene, pattern: str, *, counters: bool) -> object:
     """What is told of a scene, but for its ages: as long as this stays the same, nothing is told again."""
     chosen = [view for view in scene.resources if shows(view, pattern)]
     lines = [
-        (replace(view.resource, age=0.0), *map(_ageless, view.holders), *map(_ageless, view.waiters)) for view in chosen
+        (altered(view.resource, age=0.0), *map(_ageless, view.holders), *map(_ageless, view.waiters)) for view in chosen
     ]
     parked = [_ageless(view) for view in scene.parked if matches(view.claim.resource, pattern)]
     if not counters:
@@ -165,7 +165,7 @@ def _told(scene: Scene, pattern: str, *, counters: bool) -> object:
 
 
 def _ageless(view: ClaimView) -> object:
-    return view.position, replace(view.claim, age=0.0, left=0.0)
+    return view.position, altered(view.claim, age=0.0, left=0.0)
 
 
 # --- the table --------------------------------------------------------------------------------------------------------

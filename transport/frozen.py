@@ -12,7 +12,9 @@ from __future__ import annotations
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:
     from dataclasses import Field
-    from typing import Any, ClassVar, Self, dataclass_transform
+    from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
+
+    Value = TypeVar("Value", bound="Frozen")
 
     def _tuplegetter(place: int, text: str | None) -> object: ...
 else:
@@ -88,6 +90,22 @@ class Frozen(tuple[object, ...], metaclass=Kind):
 
     def __getnewargs__(self) -> tuple[object, ...]:
         return tuple(self)
+
+
+def altered(value: Value, **fields: object) -> Value:
+    """A copy of ``value`` with other ``fields``.
+
+    ``dataclasses.replace`` does the same, but makes a class for it first, in each process: a millisecond, and 0.7 MiB
+    of memory that it no longer shares with others.
+
+    Raises:
+        TypeError: there is no such field (a caller's bug).
+    """
+    kind = type(value)
+    values = [fields.pop(name, field) for name, field in zip(kind.__match_args__, value, strict=True)]
+    if fields:
+        raise TypeError(f"{kind.__name__} has no {', '.join(sorted(fields))}")
+    return kind(*values)
 
 
 def _filled(cls: type[Frozen], values: tuple[object, ...], named: dict[str, object]) -> tuple[object, ...]:

@@ -14,10 +14,11 @@ Source: docs/protocol.md, "Watching".
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import attrgetter
 
 from .enums import Mode, Standing
+from .frozen import altered
 from .messages import Changes, Watch
 from .names import Kind, parse
 from .records import Claim, Member, Record, Resource, Tally, key
@@ -235,7 +236,7 @@ def total(tallies: list[Tally]) -> Tally:
     if len(tallies) == 1:
         return first
     sums = {name: sum(getattr(tally, name) for tally in tallies) for name in SUMS}
-    return replace(
+    return altered(
         first,
         **sums,
         wait_max=max(tally.wait_max for tally in tallies),
@@ -255,7 +256,7 @@ def with_ongoing(view: ResourceView, now: float) -> tuple[Tally, ...]:
         waits = [now - one.since_at for one in view.waiters if one.claim.mode is tally.mode]
         holds = [now - one.since_at for one in view.holders if one.claim.mode is tally.mode]
         told.append(
-            replace(
+            altered(
                 tally,
                 wait_sum=tally.wait_sum + sum(waits),
                 wait_max=max([tally.wait_max, *waits]),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.transport.frozen import Frozen
+from holdfast.transport.frozen import Frozen, altered
 
 
 class Point(Frozen):
@@ -111,6 +111,18 @@ def test_a_value_is_a_dataclass_to_whoever_asks() -> None:
 
 def test_a_value_can_be_made_from_another_one() -> None:
     assert dataclasses.replace(Point(1, 3), tag="here") == Point(1, 3, "here")
+
+
+def test_a_copy_may_have_other_fields_and_makes_no_class_for_it() -> None:
+    class Place(Frozen):
+        x: int
+        tag: str = ""
+
+    assert altered(Place(1), tag="here") == Place(1, "here")
+    assert altered(Place(1), tag="here", x=3) == Place(3, "here")
+    assert "__dataclass_fields__" not in vars(Place)
+    with pytest.raises(TypeError, match="Place has no z"):
+        altered(Place(1), x=2, z=3)
 
 
 def test_a_value_survives_copying_and_pickling() -> None:
