@@ -41,7 +41,7 @@ ONLY_IMPORTERS = {  # of what is not ours; nothing else is imported from outside
     "pytest": ["testing"],  # a fixture, where pytest is installed
 }
 PURE = ["actors.rules", "transport.messages", "transport.names", "transport.errors", "transport.wire"]
-PURE += ["transport.frozen"]
+PURE += ["transport.frozen", "transport.members"]
 PURE += ["transport.enums", "transport.records", "transport.picture", "transport.session", "vfs.tree", "cli.exits"]
 PURE += ["actors.answerer", "actors.labels"]
 PURE += ["transport.phrases", "transport.report"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from .members import IntEnum
 
 
 class Mode(IntEnum):

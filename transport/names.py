@@ -10,10 +10,9 @@ without ``re``, because this is on the way of every command's start.
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 from .errors import InvalidName as InvalidName
 from .frozen import Frozen
+from .members import IntEnum
 
 RESERVED = "_RESOURCE"  # the name of whoever names nothing
 LONGEST = 240  # bytes

@@ -17,7 +17,6 @@ Source: docs/protocol.md; the shape is that of h11 and of websockets' sans-I/O c
 
 from __future__ import annotations
 
-from enum import Enum
 from math import inf
 
 from .errors import (
@@ -34,6 +33,7 @@ from .errors import (
     Unreachable,
     UsageError,
 )
+from .members import Enum
 from .messages import (
     FOREVER,
     Acquire,

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import enum
 import re
 
 import pytest
 
 from holdfast.transport import messages
 from holdfast.transport.frozen import Frozen
+from holdfast.transport.members import IntEnum
 
 PLAIN = {"str", "int", "float", "bool", "bytes", "tuple[bytes, ...]", "tuple[str, ...]", "tuple[int, ...]"}
 RECORDS = {f"tuple[{name}, ...]" for name in ("Claim", "Resource", "Tally", "Member")}
-ENUMS = {name for name, kind in vars(messages).items() if isinstance(kind, type) and issubclass(kind, enum.IntEnum)}
+ENUMS = {name for name, kind in vars(messages).items() if isinstance(kind, type) and issubclass(kind, IntEnum)}
 MESSAGES = [kind for kind in vars(messages).values() if isinstance(kind, type) and dataclasses.is_dataclass(kind)]
 
 

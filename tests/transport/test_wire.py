@@ -44,11 +44,11 @@ VALUES: dict[str, st.SearchStrategy[object]] = {
     "tuple[bytes, ...]": st.lists(st.binary(min_size=16, max_size=16), max_size=5).map(tuple),
     "tuple[str, ...]": st.lists(texts, max_size=5).map(tuple),
     "tuple[int, ...]": st.lists(st.integers(0, wire.MAX_INT), max_size=64).map(tuple),
-    "Mode": st.sampled_from(Mode),
-    "Standing": st.sampled_from(Standing),
-    "Order": st.sampled_from(Order),
-    "Refusal": st.sampled_from(Refusal),
-    "Cause": st.sampled_from(Cause),
+    "Mode": st.sampled_from(list(Mode)),
+    "Standing": st.sampled_from(list(Standing)),
+    "Order": st.sampled_from(list(Order)),
+    "Refusal": st.sampled_from(list(Refusal)),
+    "Cause": st.sampled_from(list(Cause)),
 }
 VALUES |= {
     f"tuple[{kind.__name__}, ...]": st.lists(

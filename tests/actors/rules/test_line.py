@@ -352,7 +352,7 @@ class History(RuleBasedStateMachine):
     def _request(self, data: st.DataObject, owner: Owner) -> None:
         quantity = data.draw(st.integers(1, 6)) if "[5]" in self.resource else 1
         path = data.draw(st.sampled_from(["/a", "/a/b", "/a/c", "/a/b/c"])) if self.resource == "/a" else self.resource
-        mode = data.draw(st.sampled_from(Mode)) if self.resource in ("/a", "simple") else Mode.EX
+        mode = data.draw(st.sampled_from(list(Mode))) if self.resource in ("/a", "simple") else Mode.EX
         timeout = data.draw(st.sampled_from([-1.0, -1.0, -1.0, 0.0]))
         nest = data.draw(st.sampled_from([True, True, True, False]))
         self.watched.ask(owner, ask(path, mode, quantity, timeout=timeout, nest=nest), self.chains[owner])
