@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,63 +18,100 @@ from systems.ours import clean_environ
 
 WORKER = Path(__file__).with_name("worker.py")
 SOON = 0.05  # seconds; by then every worker has its order
-AT_ONCE = 8  # clients that may be starting at the same time
+AT_ONCE = 8  # clients that may be making their connection at the same time
+PATIENCE = 60.0  # seconds; a client that takes so much longer than it was told never answers
+LIMIT = 10.0  # seconds that clients may take to end
 
 
 class Client:
-    """One of them."""
+    """One of them, as its orders and answers."""
 
-    def __init__(self, system: str, address: str, resource: str, *, shared: bool = False) -> None:
-        words = [sys.executable, str(WORKER), system, address, resource, "shared" if shared else "exclusive"]
-        self._process = subprocess.Popen(
-            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean_environ()
-        )
+    def __init__(self, name: str, connection: socket.socket) -> None:
+        self._name = name
+        self._connection = connection
+        self._connection.settimeout(PATIENCE)
+        self._orders, self._answers = connection.makefile("w"), connection.makefile()
 
     def tell(self, *order: object) -> None:
         """Give an order; ``answer`` has its answer."""
-        assert self._process.stdin is not None
-        print(*order, file=self._process.stdin, flush=True)
+        print(*order, file=self._orders, flush=True)
 
     def answer(self) -> object:
         """Wait for the answer to the oldest order.
 
         Raises:
-            RuntimeError: the client ended.
+            RuntimeError: the client ended, or does not answer.
         """
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        try:
+            line = self._answers.readline()
+        except TimeoutError:
+            raise RuntimeError(f"a client of {self._name} does not answer") from None
         if not line:
-            raise RuntimeError(f"a client ended: {self._process.args!r}")
+            raise RuntimeError(f"a client of {self._name} ended")
         return json.loads(line)
 
     def close(self) -> None:
-        """Let it end; by force if it does not."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        """Let it end."""
+        with suppress(OSError):  # it ended before; what it did not read is of no interest
+            self._orders.close()
+        self._answers.close()
+        self._connection.close()
 
 
 @contextmanager
 def clients(system: str, address: str, resources: Sequence[str], *, readers: int = 0) -> Iterator[list[Client]]:
-    """One client for each of ``resources``, the first ``readers`` shared; all have had their lock once."""
-    made: list[Client] = []
+    """One client for each of ``resources``, the first ``readers`` shared; all have had their lock once.
+
+    Raises:
+        RuntimeError: one of them cannot lock.
+    """
+    pairs = [socket.socketpair() for _ in resources]
+    made = [Client(system, ours) for ours, _ in pairs]
+    process = _start(system, address, resources, readers, [theirs for _, theirs in pairs])
     try:
-        for number, resource in enumerate(resources):
-            made.append(Client(system, address, resource, shared=number < readers))
-            if len(made) > AT_ONCE:
-                made[-AT_ONCE - 1].answer()
-        for client in made[-AT_ONCE:]:
-            client.answer()
+        _open(made)
         yield made
     finally:
         for client in made:
             client.close()
+        _end(process)
+
+
+def _start(
+    system: str, address: str, resources: Sequence[str], readers: int, theirs: Sequence[socket.socket]
+) -> subprocess.Popen[bytes]:
+    """Start the process that divides itself; it is out of reach of a ^C, whose meaning only we know."""
+    modes = ["shared" if number < readers else "exclusive" for number in range(len(resources))]
+    descriptors = [one.fileno() for one in theirs]
+    words = [":".join(map(str, place)) for place in zip(descriptors, modes, resources, strict=True)]
+    process = subprocess.Popen(
+        [sys.executable, str(WORKER), system, address, *words],
+        stdin=subprocess.DEVNULL,
+        env=clean_environ(),
+        pass_fds=descriptors,
+        start_new_session=True,
+    )
+    for one in theirs:
+        one.close()
+    return process
+
+
+def _open(made: Sequence[Client]) -> None:
+    for number, client in enumerate(made):
+        client.tell("open")
+        if number >= AT_ONCE:
+            made[number - AT_ONCE].answer()
+    for client in made[-AT_ONCE:]:
+        client.answer()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """All of them have been told; by force if one does not obey."""
+    try:
+        process.wait(LIMIT)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 @dataclass(frozen=True)

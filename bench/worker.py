@@ -1,18 +1,25 @@
-"""One client in a process of its own: ``worker.py SYSTEM ADDRESS RESOURCE MODE``, then orders, one a line.
+"""All clients of one system: ``worker.py SYSTEM ADDRESS CLIENT...``, each client ``DESCRIPTOR:MODE:RESOURCE``.
 
-``run START SECONDS PAUSE`` locks and unlocks between two instants of the monotonic clock that all workers share, so
+One Python imports what the system's clients need and then divides itself, before anybody has a connection: sixty-four
+clients start in the time of two. Each serves its own socket, order by order, one a line, answered by a line of JSON;
+the end of the socket ends it. ``open`` makes its lock and takes it once, so that everything that is done once is done.
+``run START SECONDS PAUSE`` locks and unlocks between two instants of the monotonic clock that all clients share, so
 that all are there from the first cycle to the last; ``PAUSE`` is how long each lock is held, in seconds. ``acquire``
-and ``release`` do one step and tell when. Each order is answered by a line of JSON. The end of standard input ends it.
+and ``release`` do one step and tell when.
 """
 
 from __future__ import annotations
 
+import gc
 import json
+import os
+import socket
 import sys
+from importlib import import_module
 from time import monotonic, sleep
 
 from systems.everybody import LIBRARIES
-from systems.system import Handle
+from systems.system import Handle, System
 
 MOST = 20_000  # waits that are told, evenly picked; more do not change a percentile
 
@@ -43,15 +50,48 @@ def obey(handle: Handle, order: str, *numbers: str) -> object:
     return begin
 
 
-def main(name: str, address: str, resource: str, mode: str) -> None:
-    """Serve one client's standard input to its end."""
-    handle = LIBRARIES[name].handle(address, resource, shared=mode == "shared")
-    handle.acquire()  # everything that is done once is done now
+def opened(system: System, address: str, resource: str, mode: str) -> Handle:
+    """A lock that was taken once."""
+    handle = system.handle(address, resource, shared=mode == "shared")
+    handle.acquire()
     handle.release()
-    print(json.dumps("ready"), flush=True)
-    for line in sys.stdin:
-        print(json.dumps(obey(handle, *line.split())), flush=True)
-    handle.close()
+    return handle
+
+
+def serve(connection: socket.socket, system: System, address: str, resource: str, mode: str) -> None:
+    """Be one client, until its socket ends."""
+    handle: Handle | None = None
+    with connection, connection.makefile() as orders, connection.makefile("w") as answers:
+        for line in orders:
+            if handle is None:
+                handle = opened(system, address, resource, mode)
+                answer: object = "open"
+            else:
+                answer = obey(handle, *line.split())
+            print(json.dumps(answer), file=answers, flush=True)
+    if handle is not None:
+        handle.close()
+
+
+def main(name: str, address: str, *clients: str) -> None:
+    """Make the clients, and wait until all have ended."""
+    system = LIBRARIES[name]
+    for module in system.modules:
+        import_module(module)
+    gc.collect()
+    gc.freeze()
+    places = [client.split(":", 2) for client in clients]
+    connections = [socket.socket(fileno=int(descriptor)) for descriptor, _, _ in places]
+    for connection, (_, mode, resource) in zip(connections, places, strict=True):
+        if os.fork() == 0:
+            for other in connections:
+                if other is not connection:
+                    other.close()
+            return serve(connection, system, address, resource, mode)
+    for connection in connections:
+        connection.close()
+    for _ in places:
+        os.wait()
 
 
 if __name__ == "__main__":

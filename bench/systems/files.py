@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,8 +40,11 @@ class KernelLock:
 class Kernel:
     """The kernel's locks, called from the program itself: no system with a server can be faster."""
 
+    modules: Sequence[str] = ()
+
     def __init__(self, name: str, *, whole_file: bool) -> None:
         self.name = name
+        self.how = "called in the client's own process; the kernel keeps the lock, and no order among those who wait"
         self._whole_file = whole_file
 
     def missing(self) -> str:
@@ -70,9 +73,11 @@ class FileLock:
     """filelock."""
 
     name = "filelock"
+    how = "`FileLock(path)`, with its own defaults: who waits asks again every 0.05 s"
+    modules: Sequence[str] = ("filelock",)
 
     def missing(self) -> str:
-        return lacks(modules=["filelock"])
+        return lacks(modules=self.modules)
 
     serving = staticmethod(_directory)
 
@@ -84,6 +89,7 @@ class Flock:
     """flock(1)."""
 
     name = "flock(1)"
+    how = "`flock FILE COMMAND`"
 
     def missing(self) -> str:
         return lacks(programs=["flock"])
@@ -101,6 +107,7 @@ class Sem:
     """GNU parallel's sem; its files are below the home directory, so it gets one of its own."""
 
     name = "sem"
+    how = "`sem --fg --id NAME COMMAND`"
 
     def missing(self) -> str:
         return lacks(programs=["sem"])

@@ -65,8 +65,11 @@ class LockHandle:
 class Holdfast:
     """Over the UNIX socket, with whatever the daemon is started with besides."""
 
+    modules: Sequence[str] = ("holdfast.transport.client",)
+
     def __init__(self, name: str = "holdfast", *options: str, wait: bool = False) -> None:
         self.name = name
+        self.how = f"`Lock(name)`, `release({'wait=True' if wait else ''})`"
         self._options = options
         self._wait = wait
 
@@ -87,6 +90,7 @@ class HoldfastTcp(Holdfast):
 
     def __init__(self, name: str, *, curve: bool) -> None:
         super().__init__(name)
+        self.how += ", over TCP on loopback" + (", encrypted" if curve else "")
         self._curve = curve
 
     @contextmanager
@@ -118,6 +122,7 @@ class HoldfastCommand:
 
     def __init__(self, name: str, words: Sequence[str]) -> None:
         self.name = name
+        self.how = f"`{' '.join(words)} -r NAME -- COMMAND`"
         self._words = list(words)
 
     def missing(self) -> str:
@@ -140,6 +145,7 @@ class Python:
     """No lock at all: what of a command is the start of Python."""
 
     name = "python -c pass"
+    how = "no lock at all, with the Python that runs Holdfast"
 
     def missing(self) -> str:
         return ""
@@ -181,6 +187,8 @@ class Ping:
     """A bare pyzmq DEALER that talks to a bare pyzmq ROUTER over ipc."""
 
     name = "bare ZeroMQ round trip"
+    how = "no lock at all: pyzmq's DEALER and ROUTER over ipc, one message there and back"
+    modules: Sequence[str] = ("zmq",)
 
     def missing(self) -> str:
         return ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,9 +36,14 @@ class Redis:
     """A real redis-server."""
 
     name = "redis-py"
+    how = (
+        f"`Redis().lock(name, timeout={LEASE})`, else its own defaults: a lease of {LEASE} s that nobody renews;"
+        " who waits asks again every 0.1 s; the server saves nothing"
+    )
+    modules: Sequence[str] = ("redis",)
 
     def missing(self) -> str:
-        return lacks(modules=["redis"], programs=["redis-server"])
+        return lacks(modules=self.modules, programs=["redis-server"])
 
     @contextmanager
     def serving(self, directory: Path) -> Iterator[str]:
@@ -72,9 +77,11 @@ class ZooKeeper:
     """A real ZooKeeper, one server."""
 
     name = "kazoo"
+    how = f"`Lock(path)` in a session of {LEASE} s; one server, which writes to disk as it comes"
+    modules: Sequence[str] = ("kazoo.client",)
 
     def missing(self) -> str:
-        return lacks(modules=["kazoo"], programs=["java"], files=[ZOOKEEPER_JAR])
+        return lacks(modules=self.modules, programs=["java"], files=[ZOOKEEPER_JAR])
 
     @contextmanager
     def serving(self, directory: Path) -> Iterator[str]:
@@ -127,9 +134,14 @@ class Etcd:
     """A real etcd, one server."""
 
     name = "etcd3gw"
+    how = (
+        f"`lock(name, ttl={LEASE})`, whose `acquire` only tries: who was refused tries again every {AGAIN} s;"
+        " one server, which writes to disk as it comes"
+    )
+    modules: Sequence[str] = ("etcd3gw.client",)
 
     def missing(self) -> str:
-        return lacks(modules=["etcd3gw"], programs=["etcd"])
+        return lacks(modules=self.modules, programs=["etcd"])
 
     @contextmanager
     def serving(self, directory: Path) -> Iterator[str]:
@@ -156,6 +168,7 @@ class Etcdctl:
     """``etcdctl lock``."""
 
     name = "etcdctl lock"
+    how = "`etcdctl lock NAME COMMAND`; one server, which writes to disk as it comes"
 
     def missing(self) -> str:
         return lacks(programs=["etcd", "etcdctl"])

@@ -38,6 +38,8 @@ class System(Protocol):
     """One of those that are compared."""
 
     name: str  # as the tables show it
+    how: str  # how its client is used, for the page; "" if there is nothing to say
+    modules: Sequence[str]  # what its client imports
 
     def missing(self) -> str:
         """What is not installed here, "" if it can be used."""
@@ -53,6 +55,7 @@ class Command(Protocol):
     """A system whose command runs another command under a lock."""
 
     name: str
+    how: str
 
     def missing(self) -> str:
         """As ``System.missing``."""
@@ -69,7 +72,8 @@ class Command(Protocol):
 
 def lacks(*, modules: Sequence[str] = (), programs: Sequence[str] = (), files: Sequence[str] = ()) -> str:
     """Which of these are not there, in words."""
-    absent = [f"Python package {name}" for name in modules if find_spec(name) is None]
+    packages = [name.partition(".")[0] for name in modules]
+    absent = [f"Python package {name}" for name in packages if find_spec(name) is None]
     absent += [f"program {name}" for name in programs if shutil.which(name) is None]
     return ", ".join(absent + [name for name in files if not Path(name).exists()])
 
