@@ -32,17 +32,19 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from signal import SIGUSR2
 from typing import TYPE_CHECKING, Protocol
 
 from ..transport.errors import RemoteProtocolError
-from ..transport.messages import Fault, Released
+from ..transport.messages import Fault
 from ..transport.pipe import Pipe
 from ..transport.sockets import Arrival, Change, Router
 from ..transport.wire import Message, decode, encode
 from .alarms import soonest
 from .door import Door, Session, complaint
 from .feeds import Feeds, ForFeeds
+from .implied import without_the_implied
 from .log import event
 from .noise import Noise
 
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
 BATCH = 256  # messages taken in before timers and disconnects have their turn again
 STRANGERS = 32  # of them, those of somebody who has no session: they cost more, and a crowd must leave others a turn
 NAP = 3600.0  # seconds to sleep at most; a wait may be longer than what poll can count
+SHORT = 128  # bytes of a frame that is remembered with its message …
+REMEMBERED = 256  # … and so many of them: clients say the same things again and again
 RETRY = 0.05  # seconds until a parent that did not read its pipe is tried again
 FAILED = 70  # exit code EX_SOFTWARE
 UNEXPECTED = Fault("this message is not for this process; nothing was done")
@@ -186,6 +190,8 @@ class Process:
         self._door = Door(lambda: os.urandom(16), pid=os.getpid())
         self._noise = Noise(self._door.counts, router.failures, sources=router.failed_from)
         self._sleepers = [it for it in (actor, self._door, children, feeds, self._noise) if it is not None]
+        self._decode = lru_cache(REMEMBERED)(decode)
+        self._due_at: float | None = None  # when somebody wants to be woken, as the turn began
         self._orphaned = False
         self._finish: Finish | None = None
         self._log = logging.getLogger("holdfast")
@@ -224,7 +230,8 @@ class Process:
             self._take_messages(now, effects)
         if self._feeds is not None:
             self._take_from_feeds(self._feeds, now, effects)
-        self._take_time(now, effects)
+        if self._due_at is not None and self._due_at <= now:
+            self._take_time(now, effects)
         self.carry_out(effects)
         if self._pipe is not None and self._pipe.wants_to_send:
             self._pipe.flush()
@@ -246,7 +253,11 @@ class Process:
         first = soonest([sleeper.wakes_at() for sleeper in self._sleepers])
         if self._pipe is not None and self._pipe.wants_to_send:
             first = soonest((first, time.monotonic() + RETRY))
-        return None if first is None else max(0, int(min(NAP, first - time.monotonic()) * 1000) + 1)
+        self._due_at = first
+        if first is None:
+            return None
+        left = first - time.monotonic()
+        return int(min(NAP, left) * 1000) + 1 if left > 0 else 0
 
     def _take_changes(self, changes: Sequence[Change], now: float, effects: list[Effect]) -> None:
         for change in changes:
@@ -287,7 +298,7 @@ class Process:
 
     def _hear(self, session: Session, frame: bytes, now: float) -> list[Effect]:
         try:
-            message = decode(frame)
+            message = (self._decode if len(frame) <= SHORT else decode)(frame)
         except RemoteProtocolError as error:
             self._door.counts["undecodable"] += 1
             return [(session, complaint(error))]
@@ -334,7 +345,7 @@ class Process:
     def carry_out(self, effects: list[Effect]) -> None:
         """Carry out, including what follows from an answer that could not be delivered."""
         if len(effects) > 1:
-            effects = _without_the_implied(effects)
+            effects = without_the_implied(effects)
         for effect in effects:  # grows while it runs
             if isinstance(effect, tuple):
                 to, message = effect
@@ -381,20 +392,3 @@ class Process:
             event("HFD020E", error=error)
             parent: Parent = self._actor  # type: ignore[assignment]  # only a Parent starts children
             effects += parent.child_died(effect.number, time.monotonic())
-
-
-def _without_the_implied(effects: list[Effect]) -> list[Effect]:
-    """Leave out each ``Released`` that is followed by an answer to the same session: that one implies it.
-
-    A client that releases and asks again in one breath is woken once instead of twice, and waking is what costs most.
-    """
-    answered: set[Session] = set()
-    kept: list[Effect] = []
-    for effect in reversed(effects):
-        if isinstance(effect, tuple) and isinstance(effect[0], Session):
-            if effect[0] in answered and isinstance(effect[1], Released):
-                continue
-            answered.add(effect[0])
-        kept.append(effect)
-    kept.reverse()
-    return kept

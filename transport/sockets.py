@@ -53,7 +53,8 @@ ROOM = 4096  # descriptors kept free at most: as many may come while we do somet
 QUEUE = 64  # messages in each direction for one peer
 LOOK_AGAIN = 0.2  # seconds until a router that accepts nobody counts its descriptors again
 GIVEN = 5  # bytes of a routing id that libzmq gave, the first of them zero
-AND_MORE = int(zmq.NOBLOCK | zmq.SNDMORE)  # found once: it costs as much as a third of the send
+NOBLOCK = int(zmq.NOBLOCK)  # found once: it costs as much as a third of the send
+AND_MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
 BY_TCP = b"\1"  # what is added to it for a connection by TCP
 NONE: frozenset[int] = frozenset()
 NOBODY = 1 << 30  # no descriptor of anybody
@@ -140,14 +141,14 @@ class _Mailbox:
     def receive(self, known: Container[bytes]) -> tuple[bytes, bytes | Arrival] | None:
         """See ``Router.receive``."""
         try:
-            given = self.socket.recv(zmq.NOBLOCK)
+            given = self.socket.recv(NOBLOCK)
         except zmq.Again:
             return None
         routing_id = given + self._suffix if len(given) == GIVEN else CHOSEN + given
+        message = self.socket.recv(copy=False)  # so that it says itself whether it is alone: half the price of asking
+        alone = not (message.more and self._drop_rest())
         if routing_id in known:
-            frame = self.socket.recv()
-            return routing_id, b"" if self._drop_rest() else frame
-        message = self.socket.recv(copy=False)
+            return routing_id, message.bytes if alone else b""
         descriptor = int(_property(message, zmq.SRCFD) or NOBODY)
         credentials, origin = None, Origin()
         if self.by_tcp:
@@ -155,8 +156,7 @@ class _Mailbox:
             origin = Origin(peer_of(descriptor), False, *split_name(key))
         else:
             credentials = _credentials(message)
-        frame_or_none = None if self._drop_rest() else message.bytes
-        return routing_id, Arrival(self.told(descriptor), credentials, frame_or_none, origin)
+        return routing_id, Arrival(self.told(descriptor), credentials, message.bytes if alone else None, origin)
 
     def told(self, descriptor: int) -> int:
         """A descriptor as the outside knows it, and the other way round."""
@@ -329,7 +329,7 @@ class Router:
         to = self._unix.socket if len(routing_id) == GIVEN else self._tcp.socket
         try:
             to.send(routing_id[:GIVEN], AND_MORE)
-            to.send(frame, zmq.NOBLOCK)
+            to.send(frame, NOBLOCK)
         except zmq.ZMQError as error:
             if error.errno in (zmq.EHOSTUNREACH, zmq.EAGAIN):
                 return False
