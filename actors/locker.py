@@ -20,13 +20,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 
 from ..transport.messages import (
     Acquire,
     Assign,
     Cause,
+    Conclude,
+    Concluded,
     End,
     Ended,
     Expect,
@@ -36,7 +38,6 @@ from ..transport.messages import (
     Gone,
     Granted,
     Leave,
-    Lost,
     Place,
     Queued,
     Quiesce,
@@ -54,6 +55,7 @@ from ..transport.names import parse
 from ..transport.wire import Message
 from .account import Account
 from .alarms import Alarms, soonest
+from .dismissal import dismissed
 from .door import Session
 from .kin import kin
 from .limits import Limits
@@ -68,7 +70,8 @@ from .words import STOPPED
 GRACE = 2.0  # seconds that a parked session's place is kept
 HURRY = 0.1  # seconds of idle time once the daemon ends when idle
 AGAIN = 0.25  # seconds until a locker that was told to stay asks again, at least
-_SERVED = (Acquire, Release, Explain)  # of what clients say; a union would be made anew for each message
+_SERVED = (Acquire, Release, Explain, Conclude)  # of what clients say; a union would be made anew for each message
+_PARTING = (Parting.RELEASED, Parting.FAILED)  # by whether it is rolled back
 LEFT_ALONE = "the daemon died; this lock is only served until its last holder is done"
 
 
@@ -103,6 +106,7 @@ class Locker:
         self._places: dict[Owner, Message] = {}  # kept for sessions that are not here yet: what they will be told
         self._graces: Alarms[Owner] = Alarms()  # the end of each place
         self._limits = Limits()  # of those who wait only for so many seconds
+        self._outcomes: dict[Owner, Parting] = {}  # told ahead, by holders whose connection may outlive them
         self._kept: list[tuple[Session, Message]] = []  # what came while RETIRING
         self._idle = 0.0
         self._idle_at: float | None = None
@@ -128,6 +132,8 @@ class Locker:
         self._idle_at = None
         if isinstance(message, Release):
             return self._release(self._line, owner, message, now)
+        if isinstance(message, Conclude):
+            return [(session, self._conclude(self._line, owner, message))]
         return self._acquire(self._line, owner, session, message, now)
 
     def _acquire(self, line: Line, owner: Owner, session: Session, ask: Acquire, now: float) -> list[Effect]:
@@ -170,8 +176,13 @@ class Locker:
         if not _in_line(line, owner):
             return [(self._sessions[owner], Fault("released what it does not hold; nothing was done"))]
         released: list[Effect] = [(self._sessions[owner], Released())]
-        how = Parting.FAILED if message.rolled_back else Parting.RELEASED
-        return released + self._leave(line, owner, now, how)
+        return released + self._leave(line, owner, now, _PARTING[message.rolled_back])
+
+    def _conclude(self, line: Line, owner: Owner, message: Conclude) -> Concluded | Fault:
+        if line.holder(owner) is None:
+            return Fault("concluded what it does not hold; nothing was done")
+        self._outcomes[owner] = _PARTING[message.rolled_back]
+        return Concluded()
 
     def left(self, session: Session, now: float) -> list[Effect]:
         """A session ended: what it held or waited for is given up."""
@@ -189,7 +200,7 @@ class Locker:
 
     def _give_up(self, line: Line, owner: Owner, now: float) -> list[Effect]:
         """``owner`` is not here, and not expected any more."""
-        effects = self._leave(line, owner, now, Parting.VANISHED)
+        effects = self._leave(line, owner, now, self._outcomes.get(owner, Parting.VANISHED))
         self._account.forget(owner)
         return effects
 
@@ -197,6 +208,7 @@ class Locker:
         """Let ``owner`` leave the line, if it is in it, and keep no place for it."""
         self._places.pop(owner, None)
         self._graces.cancel(owner)
+        self._outcomes.pop(owner, None)
         hold = line.holder(owner)
         if hold is not None:
             self._account.parted(hold, how, now)
@@ -267,7 +279,8 @@ class Locker:
 
     def _look_idle(self, now: float) -> None:
         """Start the idle clock if nobody is here and nobody is expected."""
-        if self._state is State.SERVING and not self._sessions and not self._places and not self._holders():
+        line = self._line
+        if line is not None and self._state is State.SERVING and not (self._sessions or self._places or line.holds):
             self._idle_at = now + self._idle if self._idle >= 0 else None
 
     def _retire(self, now: float) -> list[Effect]:
@@ -297,7 +310,7 @@ class Locker:
                 self._idle = HURRY
                 self._look_idle(now)
             case End():
-                effects = self._dismiss_all(Cause.STOPPED, Refusal.STOPPING, STOPPED)
+                effects = dismissed(self._line, self._sessions, Cause.STOPPED, Refusal.STOPPING, STOPPED)
                 return effects + self._account.last_words(now) + self._end("told to end")
             case _:
                 raise ValueError(f"not for a locker that is {self._state.value}: {message}")
@@ -334,8 +347,8 @@ class Locker:
 
     def _vacate(self) -> list[Effect]:
         gone: list[Effect] = [(session, Gone()) for session, _ in self._kept]
-        self._kept.clear()
-        self._sessions.clear()
+        for memory in (self._kept, self._sessions, self._outcomes):
+            memory.clear()
         self._line = self._idle_at = None
         self._state = State.UNASSIGNED
         return gone
@@ -372,26 +385,14 @@ class Locker:
                 line.leave(owner, now, rolled_back=True)
         return effects
 
-    def _dismiss_all(self, cause: Cause, why: Refusal, sentence: str) -> list[Effect]:
-        holders = self._holders()
-        effects: list[Effect] = []
-        for owner, session in self._sessions.items():
-            if owner in holders:
-                effects.append((session, Lost(cause, sentence)))
-            elif self._line is not None and self._line.waiting(owner):
-                effects.append((session, Refused(why, sentence)))
-        return effects
-
-    def _holders(self) -> Collection[Owner]:
-        return () if self._line is None else self._line.holds.keys()
-
     def _end(self, reason: str) -> list[Effect]:
         return [*self._vacate(), Unlisten(), (PARENT, Ended(reason)), Finish(reason)]
 
     def failed(self) -> list[Effect]:
         """We raised: holders lose, waiters are refused."""
         sentence = f"the locker of {self._name} failed; please report it"
-        return self._dismiss_all(Cause.FAILED, Refusal.LOCKER_DIED, sentence) + self._vacate()
+        told = dismissed(self._line, self._sessions, Cause.FAILED, Refusal.LOCKER_DIED, sentence)
+        return told + self._vacate()
 
 
 def _in_line(line: Line, owner: Owner) -> bool:

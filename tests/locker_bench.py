@@ -11,6 +11,7 @@ from holdfast.transport.messages import (
     FOREVER,
     Assign,
     Changes,
+    Conclude,
     Explain,
     Explained,
     Granted,
@@ -53,6 +54,9 @@ class Bench:
 
     def release(self, session: Session, *, epoch: int = EPOCH) -> list[Effect]:
         return self.locker.handle(session, Release(epoch, False), self.now)
+
+    def conclude(self, session: Session, *, rolled_back: bool = False, epoch: int = EPOCH) -> list[Effect]:
+        return self.locker.handle(session, Conclude(epoch, rolled_back), self.now)
 
     def left(self, session: Session) -> list[Effect]:
         return self.locker.left(session, self.now)

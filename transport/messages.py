@@ -21,7 +21,7 @@ from .frozen import Frozen
 from .records import Claim, Member, Resource, Tally
 
 MAJOR = 1  # another major version is refused
-MINOR = 2  # same major: unknown trailing fields are ignored
+MINOR = 3  # same major: unknown trailing fields are ignored
 FOREVER = -1.0  # a duration without end
 
 # --- anybody to anybody -----------------------------------------------------------------------------------------------
@@ -240,6 +240,17 @@ class Release(Frozen):
 
 class Released(Frozen):
     """It is free again."""
+
+
+class Conclude(Frozen):
+    """My work has ended, I hold on: when my connection ends, that is a release; ``rolled_back``: my work failed."""
+
+    epoch: int
+    rolled_back: bool
+
+
+class Concluded(Frozen):
+    """It will be."""
 
 
 class Gone(Frozen):

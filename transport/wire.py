@@ -26,6 +26,8 @@ from .messages import (
     Assign,
     Cause,
     Changes,
+    Conclude,
+    Concluded,
     Dump,
     Dumped,
     Echo,
@@ -85,7 +87,7 @@ MAX_INT = 2**63 - 1
 Message = (
     Mismatch | Hello | Welcome | Echo | Fault
     | Locate | Located | Parked | Stop | Stopping | Observe | Dump | Dumped | Explain | Explained
-    | Acquire | Queued | Granted | Refused | Release | Released | Gone | Lost | Watch | Changes
+    | Acquire | Queued | Granted | Refused | Release | Released | Gone | Lost | Conclude | Concluded | Watch | Changes
     | Ready | Assign | Place | Retiring | Stay | Leave | Quiesce | End | Ended
     | Expect | Serving | Report | Reported
     | Seek | Here
@@ -115,6 +117,8 @@ NUMBERS: dict[int, type[Message]] = {
     25: Released,
     26: Gone,
     27: Lost,
+    28: Conclude,
+    29: Concluded,
     30: Watch,
     31: Changes,
     40: Ready,

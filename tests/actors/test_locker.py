@@ -9,6 +9,7 @@ from holdfast.actors.process import PARENT, UNEXPECTED
 from holdfast.transport.messages import (
     FOREVER,
     Acquire,
+    Concluded,
     End,
     Fault,
     Gone,
@@ -319,3 +320,59 @@ def test_who_comes_after_its_place_was_given_up_stands_at_the_end() -> None:
     bench.wait(GRACE)
     late = somebody(1)
     assert bench.ask(late) == [(late, Queued(1))]
+
+
+# --- a holder whose connection outlives it ----------------------------------------------------------------------------
+
+
+def test_an_outcome_told_ahead_changes_nothing_until_the_connection_ends() -> None:
+    bench = Bench()
+    held = bench.holder()
+    bench.ask(A)
+    assert bench.conclude(held) == [(held, Concluded())]
+    assert bench.wait(60.0) == []
+    assert kinds(bench.left(held)) == [(A, Granted)]
+
+
+@pytest.mark.parametrize(
+    ("told", "counted", "number"),
+    [((), "vanished", "1"), ((False,), "released", "2"), ((True,), "failed", "1"), ((True, False), "released", "2")],
+)
+def test_the_end_of_a_connection_is_what_was_told_of_it_last(told: tuple[bool, ...], counted: str, number: str) -> None:
+    bench = Bench("_S_ticket[1]")
+    held = bench.holder()
+    bench.ask(A)
+    for rolled_back in told:
+        bench.conclude(held, rolled_back=rolled_back)
+    [(_, granted)] = bench.left(held)  # type: ignore[misc]
+    assert granted.element == number  # type: ignore[union-attr]
+    [tally] = bench.look().resources[0].tallies
+    assert getattr(tally, counted) == 1
+    assert (tally.released, tally.failed, tally.vanished).count(1) == 1
+
+
+def test_a_release_has_its_own_outcome_and_the_next_hold_none_yet() -> None:
+    bench = Bench("_S_ticket[1]")
+    held = bench.holder()
+    bench.conclude(held, rolled_back=True)
+    assert bench.release(held) == [(held, Released())]
+    assert bench.ask(held) == [(held, Granted(EPOCH + 1, "2", 0.0))]
+    bench.ask(A)
+    assert bench.left(held) == [(A, Granted(EPOCH + 2, "2", 0.0))]
+
+
+def test_who_does_not_hold_has_nothing_to_conclude() -> None:
+    bench = Bench()
+    bench.holder()
+    bench.ask(A)
+    for session in (A, B):
+        assert kinds(bench.conclude(session)) == [(session, Fault)]
+    assert bench.conclude(A, epoch=EPOCH - 1) == [(A, Gone())]
+
+
+def test_who_runs_inside_a_session_that_outlives_its_process_shares_what_it_holds() -> None:
+    bench = Bench()
+    held = bench.holder()
+    bench.conclude(held)
+    inside = somebody(2, inside=(session_id(1),))
+    assert kinds(bench.ask(inside)) == [(inside, Granted)]

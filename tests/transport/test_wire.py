@@ -199,7 +199,7 @@ def test_what_could_not_be_read_is_never_sent(wrong: wire.Message) -> None:
 
 
 def test_another_version_is_named() -> None:
-    with pytest.raises(wire.OtherVersion, match=r"protocol 2, we speak 1\.2.*holdfast stop") as caught:
+    with pytest.raises(wire.OtherVersion, match=r"protocol 2, we speak 1\.3.*holdfast stop") as caught:
         wire.decode(frame(21, 1, major=2))
     assert (caught.value.theirs, caught.value.ours) == (2, 1)
 
