@@ -1,14 +1,10 @@
-"""The children of an actor: started by the fork server, watched by the kernel.
+"""The children of an actor: ordered from the nursery, watched by the kernel.
 
-* Children come from ``multiprocessing`` with the forkserver start method: a process that owns a ZeroMQ context must
-  never fork, and a child must not inherit a client's connection. The fork server has imported all that actors will
-  ever import, so an upgraded package cannot mix with a running daemon.
-* Who is dead is what ``pidfd_open`` says. ``Process.exitcode`` and ``sentinel`` belong to the fork server: when it
-  dies, all children look dead and live on.
+* Who is dead is what a pidfd says, which the nursery sends once it has forked the child (``nursery.py``). A child is
+  ordered now, and whoever ordered it goes on; that it cannot be had is told as its death.
 * A child is *started* when it has said ``Ready``; one that does not in ``PATIENCE`` seconds is killed.
-* The fork server itself is watched too (each child tells who forked it). ``multiprocessing`` would quietly start
-  another one; we do not. It, and so each child until it decides otherwise, ignores the signals that a whole process
-  group may be sent (a terminal closes, systemd stops a service, somebody wants a dump): nothing could start after it.
+* The nursery is watched too. When it is dead there is no other one: an upgraded package must not mix with a running
+  daemon.
 
 One epoll descriptor stands for all pipes and pidfds, so that a thousand children cost the parent's loop as much as
 one.
@@ -16,94 +12,32 @@ one.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import select
 import signal
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import forkserver, reduction, resource_tracker
-from types import ModuleType
-from typing import Any, Final
+from typing import Final
 
 from ..transport.messages import Ready
 from ..transport.pipe import Pipe, pipe_pair
 from ..transport.wire import Message
 from .log import event
+from .nursery import Answer, ChildSpec, Nursery
 
 PATIENCE = 10.0  # seconds for a child to say Ready
-FOR_ALL = (signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)  # SIGINT it ignores by itself
 
-
-@dataclass(frozen=True, slots=True)
-class ChildSpec:
-    """What a child is, as data: the composition root fills it in, so that a parent need not import what it starts.
-
-    ``target`` is called in the child with its number, its end of the pipe, and ``arguments``. A child without mailbox
-    says ``Ready`` with an empty address.
-    """
-
-    role: str
-    target: Callable[..., None]
-    arguments: tuple[object, ...]
-
-
-class Inherited:
-    """A descriptor among the ``arguments`` of a child, which gets a copy of it: an int there.
-
-    (``multiprocessing`` can hand descriptors over only while it starts a process, so this waits until it is pickled.)
-    """
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _take, (reduction.DupFd(self._descriptor),)
-
-
-@contextmanager
-def _no_main_module() -> Iterator[None]:
-    """Hide our main module, which ``multiprocessing`` would run once more in each child."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-
-
-@contextmanager
-def _ignored(numbers: Iterable[signal.Signals]) -> Iterator[None]:
-    """Let whatever is started meanwhile ignore these signals for good (man 2 execve)."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _stopped(pid: int) -> bool:
-    """Is the process stopped (by SIGSTOP, or a debugger)?"""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[0] in (b"T", b"t")
-    except OSError:
-        return False
-
-
-def _take(handed_over: Any) -> int:
-    return int(handed_over.detach())
+News = list[tuple[int, Message | None]]
 
 
 @dataclass(eq=False, slots=True)
 class _Living:
     pipe: Pipe
-    pidfd: int
-    pid: int
+    pid: int = 0  # 0: the nursery has not answered
+    pidfd: int = -1  # likewise
+    condemned: bool = False  # to be killed as soon as it can be
 
 
 class Children:
@@ -111,64 +45,52 @@ class Children:
 
     Args:
         specs: what can be started, each of another role.
-        preload: modules that the fork server, which is started here, imports first.
+        preload: modules that the nursery, which is started here, imports first.
 
     Raises:
-        OSError: it cannot be started.
+        OSError: the nursery cannot be started.
     """
 
     FORK_SERVER: Final = -1  # stands for a child's number in ``news``
 
-    def __init__(self, specs: Iterable[ChildSpec], *, preload: list[str]) -> None:
-        self._specs = {spec.role: spec for spec in specs}
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(preload)
-        with _ignored(FOR_ALL), _no_main_module():
-            forkserver.ensure_running()
+    def __init__(self, specs: Iterable[ChildSpec], *, preload: Iterable[str]) -> None:
+        self._nursery = Nursery({spec.role: spec for spec in specs}, preload=preload)
+        self._nursery_dead = False
         self._living: dict[int, _Living] = {}
         self._starting: dict[int, float] = {}  # child number -> when it must be ready, the soonest first
         self._epoll = select.epoll()
         self._owners: dict[int, int] = {}  # descriptor -> child number
-        self._fork_server: int | None = None  # its pidfd
-        self._fork_server_pid = 0  # 0: not known yet
-        self._fork_server_dead = False
+        self._epoll.register(self._nursery, select.EPOLLIN)
 
     def fileno(self) -> int:
         return self._epoll.fileno()
 
     def pids(self) -> dict[int, int]:
         """Child number -> process id, of those that live."""
-        return {number: child.pid for number, child in self._living.items()}
+        return {number: child.pid for number, child in self._living.items() if child.pid}
 
     def start(self, number: int, role: str) -> None:
-        """Start child ``number``; ``news`` brings its ``Ready``.
+        """Start child ``number``; ``news`` brings its ``Ready``, or its death if it cannot be had.
 
         Raises:
-            OSError: no process, no descriptor, or no fork server to be had.
+            OSError: no descriptor, or no fork server to be had.
         """
-        if self._fork_server_dead:
+        if self._nursery_dead:
             raise ProcessLookupError("the fork server died")
-        if self._fork_server_pid and _stopped(self._fork_server_pid):
-            raise BlockingIOError("the fork server is stopped")  # we would wait for it, and everybody for us
-        spec = self._specs[role]
         pipe, end = pipe_pair()
         with end:
-            process = self._context.Process(
-                target=spec.target, args=(number, end, *spec.arguments), daemon=True, name=role
-            )
             try:
-                with _no_main_module():
-                    process.start()
-                assert process.pid is not None
-                pidfd = os.pidfd_open(process.pid)
-            except (OSError, EOFError) as error:
+                self._nursery.order(number, role, end)
+            except OSError:
                 pipe.close()
-                raise OSError(str(error)) from error
-        self._living[number] = _Living(pipe, pidfd, process.pid)
+                raise
+        self._living[number] = _Living(pipe)
         self._starting[number] = time.monotonic() + PATIENCE
-        for descriptor in (pipe.fileno(), pidfd):
-            self._owners[descriptor] = number
-            self._epoll.register(descriptor, select.EPOLLIN)
+        self._watch(number, pipe.fileno())
+
+    def _watch(self, number: int, descriptor: int) -> None:
+        self._owners[descriptor] = number
+        self._epoll.register(descriptor, select.EPOLLIN)
 
     def send(self, number: int, message: Message) -> None:
         """Tell a child; one that is dead hears nothing, and its end is in the news."""
@@ -180,25 +102,26 @@ class Children:
 
     def kill(self, number: int) -> None:
         """SIGKILL."""
-        self.signal(number, signal.SIGKILL)
+        child = self._living.get(number)
+        if child is not None:
+            child.condemned = True
+            self.signal(number, signal.SIGKILL)
 
     def signal(self, number: int, what: int) -> None:
         """Send signal ``what``, by pidfd: never to somebody else who has the process id now."""
         child = self._living.get(number)
-        if child is not None:
+        if child is not None and child.pid:
             with suppress(ProcessLookupError):  # it died, and the news of it are still to be read
                 signal.pidfd_send_signal(child.pidfd, what)
 
-    def news(self) -> list[tuple[int, Message | None]]:
+    def news(self) -> News:
         """What children said since the last call, and who died (None); what a child said before its death comes
         first."""
-        found: list[tuple[int, Message | None]] = []
-        dead: list[int] = []
+        found: News = []
+        dead: list[int] = []  # they are buried last: until then no descriptor of theirs is anybody else's
         for descriptor, _ in self._epoll.poll(0):
-            if descriptor == self._fork_server:
-                self._fork_server_dead = True
-                self._epoll.unregister(descriptor)
-                found.append((self.FORK_SERVER, None))
+            if descriptor == self._nursery.fileno():
+                self._take_answers(found, dead)
                 continue
             number = self._owners[descriptor]
             child = self._living[number]
@@ -212,7 +135,28 @@ class Children:
             found.append((number, None))
         return found
 
-    def _listen(self, number: int, child: _Living, found: list[tuple[int, Message | None]]) -> None:
+    def _take_answers(self, found: News, dead: list[int]) -> None:
+        try:
+            for answer in self._nursery.answers():
+                if answer.pid:
+                    self._take(answer)
+                else:
+                    event("HFD020E", error=answer.error)
+                    dead.append(answer.number)
+        except EOFError:
+            self._nursery_dead = True
+            self._epoll.unregister(self._nursery)
+            dead += [number for number, child in self._living.items() if not child.pid and number not in dead]
+            found.append((self.FORK_SERVER, None))  # who lives all the same without our knowing ends with its pipe
+
+    def _take(self, answer: Answer) -> None:
+        child = self._living[answer.number]
+        child.pid, child.pidfd = answer.pid, answer.pidfd
+        self._watch(answer.number, answer.pidfd)
+        if child.condemned:
+            self.kill(answer.number)
+
+    def _listen(self, number: int, child: _Living, found: News) -> None:
         descriptor = child.pipe.fileno()
         if descriptor not in self._owners:
             return
@@ -221,7 +165,6 @@ class Children:
             while (message := child.pipe.receive()) is not None:
                 if isinstance(message, Ready):
                     self._starting.pop(number, None)
-                    self._watch_fork_server(message.parent)
                 found.append((number, message))
             self._epoll.modify(descriptor, select.EPOLLIN | (select.EPOLLOUT if child.pipe.wants_to_send else 0))
         except EOFError:  # it is ending; the pidfd will say so
@@ -231,19 +174,14 @@ class Children:
         if self._owners.pop(descriptor, None) is not None:
             self._epoll.unregister(descriptor)
 
-    def _watch_fork_server(self, pid: int) -> None:
-        if self._fork_server is None:
-            self._fork_server = os.pidfd_open(pid)
-            self._fork_server_pid = pid
-            self._epoll.register(self._fork_server, select.EPOLLIN)
-
     def _bury(self, number: int) -> None:
         child = self._living.pop(number)
         self._starting.pop(number, None)
         self._forget(child.pipe.fileno())
-        self._forget(child.pidfd)
         child.pipe.close()
-        os.close(child.pidfd)
+        if child.pid:
+            self._forget(child.pidfd)
+            os.close(child.pidfd)
 
     def wakes_at(self) -> float | None:
         """When ``kill_late`` may have something to do."""
@@ -257,10 +195,5 @@ class Children:
             self.kill(number)
 
     def close(self) -> None:
-        """End the fork server and the resource tracker, and wait for them: they belong to us.
-
-        Nothing public ends them before the interpreter does; both have had these methods in every version from 3.8 to
-        3.13.
-        """
-        forkserver._forkserver._stop()  # type: ignore[attr-defined]
-        resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]
+        """End the nursery, and wait for it."""
+        self._nursery.close()

@@ -22,15 +22,10 @@ from ..transport.ports import TcpListener, TcpPlace, keep_port
 from ..transport.sockets import Router, raise_descriptor_limit
 from . import log
 from .locker import Locker
+from .nursery import name_process
 from .process import Process
 
 COMM = "holdfast-locker"  # as ps and pgrep show it; at most 15 characters
-
-
-def name_process(comm: str) -> None:
-    """Set the name that ``ps -o comm`` and ``pgrep`` show, at most 15 bytes."""
-    with open("/proc/self/comm", "w") as file:
-        file.write(comm)
 
 
 def begin(role: str, comm: str, *, verbose: bool) -> None:

@@ -12,11 +12,9 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import shutil
 import signal
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -24,15 +22,15 @@ from dataclasses import replace
 
 from .. import __version__
 from ..actors import log
-from ..actors.children import Children, ChildSpec, Inherited
+from ..actors.children import Children
 from ..actors.dump_files import UNFINISHED, DumpFiles
 from ..actors.incubator import Incubator
 from ..actors.locker_process import main as locker_main
-from ..actors.locker_process import name_process
+from ..actors.nursery import ChildSpec, Inherited, name_process
 from ..actors.process import Process
 from ..actors.registry_process import main as registry_main
 from ..actors.staff import LOCKER, REGISTRY
-from ..transport.addresses import MAX_PATH, prepare_directory
+from ..transport.addresses import prepare_directory
 from ..transport.control import credentials
 from ..transport.errors import HoldfastError, InvalidSetting, Unreachable
 from ..transport.peers import Keepalive
@@ -146,28 +144,11 @@ def _who_holds_on(path: str) -> str:
     return f"a daemon is running already for {path}, or is starting or ending"
 
 
-def clear_leftovers(directory: str, *, ours: bool = False) -> None:
-    """Remove what a killed daemon's processes left; we have the directory's lock, so none of them lives.
-
-    Args:
-        ours: it is our own that have ended; then ``multiprocessing`` removes the directory of our fork server, at exit.
-    """
+def clear_leftovers(directory: str) -> None:
+    """Remove what a killed daemon's processes left; we have the directory's lock, so none of them lives."""
     for name in os.listdir(directory):
-        path = os.path.join(directory, name)
-        if name.startswith("pymp-") and not ours:
-            shutil.rmtree(path)
-        elif name.startswith(("locker-", "registry-", "picture-", "left-behind-")) or name.endswith(UNFINISHED):
-            os.unlink(path)
-
-
-def keep_at_home(directory: str) -> None:
-    """Let the fork server have its socket in ``directory``, where the next daemon finds what a killed one left.
-
-    ``multiprocessing`` makes a directory for it where temporary files go; a path that is too long for a socket stays
-    there.
-    """
-    if len(os.fsencode(directory) + b"/pymp-12345678/listener-12345678") <= MAX_PATH:
-        tempfile.tempdir = directory
+        if name.startswith(("locker-", "registry-", "picture-", "left-behind-")) or name.endswith(UNFINISHED):
+            os.unlink(os.path.join(directory, name))
 
 
 def staff_of(plan: Plan, tcp: TcpPlace | None = None) -> list[ChildSpec]:
@@ -248,7 +229,7 @@ def _listen(plan: Plan) -> TcpListener | None:
 
 
 def _preload(plan: Plan) -> list[str]:
-    """What the fork server imports; the last of them freezes what was imported."""
+    """What the nursery imports before it takes orders."""
     files = ["holdfast.vfs.files_process"] if plan.mount else []
     discovery = ["holdfast.actors.answerer_process"] if plan.group else []
     return [*files, *discovery, "holdfast.actors.preload"]
@@ -275,7 +256,6 @@ def serve(plan: Plan, *, ready: Callable[[str], None], check: Callable[[], None]
     rights = lock_when_ended(plan)
     check()
     clear_leftovers(plan.directory)
-    keep_at_home(plan.directory)
     listener = _listen(plan)
     beside = None if listener is None else listener.place.elsewhere(plan.locker_ports)
     endpoint = "" if listener is None else f"tcp://{listener}"
@@ -311,7 +291,7 @@ def serve(plan: Plan, *, ready: Callable[[str], None], check: Callable[[], None]
         os.close(port)
     children.close()
     if os.path.isdir(plan.directory):
-        clear_leftovers(plan.directory, ours=True)
+        clear_leftovers(plan.directory)
     if plan.mount:
         _clear_mount(plan.mount)
     return code

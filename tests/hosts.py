@@ -24,7 +24,7 @@ from types import TracebackType
 
 import pytest
 
-from support import HOLDS, LIMIT, House, held, wait_dead, wait_until
+from support import HOLDS, LIMIT, House, held, is_actor, wait_dead, wait_until
 
 SLOW_LINE = Path(__file__).resolve().parent / "slow_line.py"
 
@@ -117,7 +117,7 @@ class Host(House):
 
     def daemons(self) -> list[int]:
         """The pids of the daemons (their main processes) on this host."""
-        lines = self.processes().items()
+        lines = [(pid, line) for pid, line in self.processes().items() if not is_actor(pid)]
         pids = [pid for pid, line in lines if "holdfast.cli.daemon" in line or "-m holdfast serve" in line]
         return [pid for pid in pids if _parent(pid) not in pids]
 

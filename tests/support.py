@@ -82,6 +82,11 @@ def state_of(pid: int) -> str:
         return ""
 
 
+def is_actor(pid: int) -> bool:
+    """Is ``pid`` a child of a daemon? It has the daemon's command line, and a name of its own."""
+    return _read(pid, "comm").startswith(b"holdfast-")
+
+
 def private_kib(pid: int) -> int:
     """Memory that would be free if process ``pid`` alone ended."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
@@ -198,7 +203,8 @@ class House:
 
     def daemon(self) -> int:
         """The pid of this house's incubator."""
-        pids = [pid for pid, line in self.processes().items() if "holdfast.cli.daemon" in line]
+        lines = self.processes().items()
+        pids = [pid for pid, line in lines if "holdfast.cli.daemon" in line and not is_actor(pid)]
         leaders = [pid for pid in pids if _parent(pid) not in pids]
         assert len(leaders) == 1, f"one daemon expected: {self.processes()}"
         return leaders[0]

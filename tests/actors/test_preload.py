@@ -1,4 +1,4 @@
-"""What the fork server imports is all that a locker needs."""
+"""What the nursery imports is all that a locker needs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import sys
 from support import checkout_environ
 
 SCRIPT = """
-import gc, sys
+import sys
 import holdfast.actors.preload
-assert gc.get_freeze_count() > 0
 before = set(sys.modules)
 import holdfast.actors.locker_process, holdfast.actors.process, holdfast.actors.locker, holdfast.transport.sockets
 import holdfast.actors.registry_process

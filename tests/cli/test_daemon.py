@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.actors.answerer import Being
-from holdfast.actors.children import Inherited
+from holdfast.actors.nursery import Inherited
 from holdfast.cli import daemon
 from holdfast.cli.daemon import claim, clear_leftovers, lock_directory
 from holdfast.cli.plan import Plan
@@ -42,7 +42,6 @@ def test_what_a_killed_daemon_left_is_cleared_and_nothing_else(house: House) -> 
     left = ("locker-1.sock", "registry-3.sock", "picture-x.json", "dump-1.json~", "left-behind-7")
     for name in (*left, "daemon.log", "dump-1.json", "mine"):
         (house.path / name).touch()
-    (house.path / "pymp-1" / "listener-1").mkdir(parents=True)
     clear_leftovers(str(house.path))
     assert sorted(os.listdir(house.path)) == ["daemon.log", "dump-1.json", "mine"]
 
@@ -56,7 +55,7 @@ def test_what_is_asked_before_the_discovery_is_ready_waits_in_its_socket(told: s
     (discovery,) = [spec for spec in daemon.staff_of(plan) if spec.role == "discovery"]
     inherited, answered, being, *_ = discovery.arguments
     assert isinstance(inherited, Inherited)
-    with socket.socket(fileno=inherited._descriptor) as listening:
+    with socket.socket(fileno=inherited.descriptor) as listening:
         assert seek(group, attempts=1, timeout=0.0, ttl=1) == []
         assert isinstance(decode(listening.recv(2048)), Seek)
     assert answered == group
@@ -89,23 +88,6 @@ def test_it_leads_a_session_of_its_own_is_nobodys_child_and_has_no_streams_of_ou
     assert os.readlink(f"/proc/{pid}/cwd") == "/"
     assert Path(f"/proc/{pid}/comm").read_text() == "holdfast\n"
     assert "HFD001I" in log.read_text()
-
-
-@pytest.mark.slow
-def test_the_fork_servers_socket_is_in_the_daemons_own_directory(house: House) -> None:
-    """So that whatever ends a daemon leaves nothing where nobody looks."""
-    directory = Path(start_daemon(house)).parent
-    assert list(directory.glob("pymp-*/listener-*"))
-    house.run("stop", "--now")
-    assert not list(directory.glob("pymp-*"))
-
-
-@pytest.mark.slow
-def test_a_path_too_long_for_the_fork_servers_socket_is_no_hindrance(house: House) -> None:
-    path = f"{house.path}/{'x' * (80 - len(str(house.path)))}"
-    assert house.run("run", "--socket", path, "-r", "printer", "--", "true").returncode == 0
-    assert house.run("stop", "--now", "--socket", path).returncode == 0
-    assert not list(Path(f"{path}.d").glob("pymp-*"))
 
 
 @pytest.mark.slow

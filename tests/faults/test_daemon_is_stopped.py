@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.actors.nursery import COMM
 from support import House, alive, wait_dead, wait_line, wait_until
 
 pytestmark = pytest.mark.slow
@@ -85,7 +86,7 @@ def test_a_killed_incubator_leaves_holders_what_they_hold(house: House) -> None:
 def test_a_killed_fork_server_ends_the_daemon_when_it_is_idle(house: House) -> None:
     holder = house.hold("-r", "printer")
     daemon = house.daemon()
-    (fork_server,) = (pid for pid in _family(daemon) - {daemon} if "forkserver" in house.processes().get(pid, ""))
+    (fork_server,) = (pid for pid in _family(daemon) if Path(f"/proc/{pid}/comm").read_text().strip() == COMM)
     os.kill(fork_server, signal.SIGKILL)
     wait_dead(fork_server)
     assert house.run("run", "-n", "-r", "printer", "--", "true").returncode == 98
