@@ -23,11 +23,13 @@ from ..transport.stderr import say
 from .child import Signals, die_by, inherited
 from .exits import CONFLICT
 from .lines import Line, commands
+from .options import RUN
+from .parameters import parameter
 from .progress import Progress
-from .run import ENDS_THE_WAIT, LONG, asked_for, lock_from_settings, run
+from .run import ENDS_THE_WAIT, LONG, asked_for, lock_from_settings
 from .workers import Manner, Team
 
-NOT_OURS = ("explain", "command")  # parameters of ``run`` that have no meaning for many commands
+NOT_OURS = ("explain",)  # options of ``run`` that have no meaning for many commands
 
 
 def _batch(file: str, jobs: int, halt: bool, replace: str, **options: str | bool | None) -> int:
@@ -59,7 +61,7 @@ batch = click.Command(
     help=_batch.__doc__,
     context_settings={"max_content_width": 120},
     params=[
-        *(parameter for parameter in run.params if parameter.name not in NOT_OURS),
+        *(parameter(option) for option in RUN if option.name not in NOT_OURS),
         click.Option(["-j", "--jobs"], type=click.IntRange(1), metavar="N", default=1, help="Run up to N at a time."),
         click.Option(["--halt"], is_flag=True, help="Start no other command after one that failed."),
         click.Argument(["file"], default="-"),

@@ -19,37 +19,40 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import signal
 import time
-from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
-from typing import Protocol
 
-from ..transport.client import Lock
 from ..transport.errors import HoldfastError, LockLost
 from ..transport.identity import SESSION, handed_down
 from .exits import exit_code_from_signal
+
+TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Callable, Collection, Mapping
+    from typing import Protocol
+
+    from ..transport.client import Lock
+
+    class Held(Protocol):
+        """What the wait needs of a lock."""
+
+        def fileno(self) -> int: ...
+
+        def check(self) -> None: ...
+
+else:
+    import _signal as signal  # the same functions; signal itself makes enums of all their numbers, 3 ms
 
 LEFT_ALONE = frozenset((signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCONT, signal.SIGWINCH))
 IGNORED_BY_PYTHON = frozenset((signal.SIGPIPE, signal.SIGXFSZ))
 DIES_AS_THE_COMMAND = frozenset((signal.SIGINT, signal.SIGQUIT))  # so that a shell's loop stops as well
 SI_KERNEL = 0x80  # si_code: no process sent it (asm-generic/siginfo.h)
 GRACE = 10.0  # seconds between TERM and KILL
-
-
 COERCED = "LC_CTYPE"  # the one variable that Python sets for itself, before we can look
 
 
 class NotRunnable(HoldfastError):
     """The command is missing or cannot be executed."""
-
-
-class Held(Protocol):
-    """What the wait needs of a lock."""
-
-    def fileno(self) -> int: ...
-
-    def check(self) -> None: ...
 
 
 class Signals:
@@ -62,7 +65,7 @@ class Signals:
     def __init__(self, *, ignored: Collection[int] = ()) -> None:
         self.ignored = frozenset(ignored)
         valid = signal.valid_signals()
-        self._never_ours = {n for n in valid if signal.getsignal(n) is signal.SIG_IGN} - IGNORED_BY_PYTHON
+        self._never_ours = {n for n in valid if signal.getsignal(n) == signal.SIG_IGN} - IGNORED_BY_PYTHON
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would throw the command's exit status away
         self.taken = (valid - LEFT_ALONE) | self.ignored  # a blocked signal comes to sigwaitinfo even if it is ignored
         self.original = signal.pthread_sigmask(signal.SIG_BLOCK, self.taken)
@@ -89,11 +92,14 @@ def inherited() -> dict[str, str]:
     """The environment that we were started with, of which the kernel keeps a copy (man 5 proc)."""
     environ = dict(os.environ)
     if COERCED in environ:
-        with suppress(OSError), open("/proc/self/environ", "rb") as file:
-            given = dict(entry.partition(b"=")[::2] for entry in file.read().split(b"\0"))
-            del environ[COERCED]
-            if COERCED.encode() in given:
-                environ[COERCED] = os.fsdecode(given[COERCED.encode()])
+        try:
+            with open("/proc/self/environ", "rb") as file:
+                given = dict(entry.partition(b"=")[::2] for entry in file.read().split(b"\0"))
+        except OSError:
+            return environ
+        del environ[COERCED]
+        if COERCED.encode() in given:
+            environ[COERCED] = os.fsdecode(given[COERCED.encode()])
     return environ
 
 

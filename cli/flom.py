@@ -10,37 +10,40 @@ Source: FLoM 1.7.2, its manual.
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from functools import partial
-from typing import NoReturn
 
-import click
-
-from ..transport import discover
 from ..transport.client import Lock
-from ..transport.control import stop_daemon
 from ..transport.errors import HoldfastError, InvalidSetting
 from ..transport.frozen import altered
 from ..transport.settings import Settings
 from ..transport.stderr import say
-from ..transport.wire import Message
 from .child import NotRunnable, die_by
 from .exits import COMMAND_MISSING, FAILED, exit_code
-from .flom_options import configured, consistent, number_from_text, options, parse_failure
+from .flom_options import OPTIONS, configured, consistent, not_parsed, number_from_text, numbered
 from .flom_texts import SIGNALS, VERSION, Told, complain, dump, failed, refused, signal_list, tell, warn
-from .main import guarded, invoke
+from .main import guarded
+from .options import read
 from .run import Manner, hold, lock_from_settings
+
+TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import NoReturn
+
+    import click
+
+    from ..transport.wire import Message
+    from .options import Value
+
+    Trace = Callable[[str], None]
+else:
+    import _signal as signal  # the same functions; signal itself makes enums of all their numbers, 3 ms
 
 MACHINE_IDS = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 NOT_OFFERED = 1  # what FLoM's debug features end with when they fail
 UNTOUCHABLE = (signal.SIGKILL, signal.SIGSTOP)
 NO_DAEMON, NONE_MAY_START, UNKNOWN_HOST, CONNECTION_LOST = -2, -105, -110, -130  # FLoM's numbers
-
-Trace = Callable[[str], None]
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -52,10 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _told(arguments: Sequence[str]) -> int:
     """Run it, and tell what goes wrong in FLoM's words, or, where it has none, in ours."""
     try:
-        return invoke(flom, "flom", arguments)
-    except click.UsageError as error:
-        complain(parse_failure(error, arguments))
-        return FAILED
+        line = read(OPTIONS, arguments, anywhere=True)
+        if line is None:
+            return _by_click(arguments)
+        options, command = line
+        return flom(command, **options)  # type: ignore[arg-type]  # the table says which are flags
     except Told as error:
         if error.out:
             tell(*error.out)
@@ -66,11 +70,43 @@ def _told(arguments: Sequence[str]) -> int:
         return exit_code(error)
 
 
-@click.command(options_metavar="[OPTION?]", context_settings={"max_content_width": 120})
-@options
-@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- command to execute]")
+def _by_click(arguments: Sequence[str]) -> int:
+    """Show help, or say what is wrong.
+
+    Raises:
+        Told: something is.
+    """
+    import click
+
+    from .parameters import invoke
+
+    try:
+        return invoke(click_command(), "flom", arguments)
+    except click.UsageError as error:
+        told = error.message
+        if isinstance(error, click.NoSuchOption):
+            whole = [word for word in arguments if word.partition("=")[0] == error.option_name]
+            told = f"Unknown option {(whole or [error.option_name])[0]}"
+        elif isinstance(error, click.BadOptionUsage) and error.option_name in arguments:
+            told = f"Missing argument for {error.option_name}"
+        raise not_parsed(told) from error
+
+
+def click_command() -> click.Command:
+    """``flom`` with the options of its table, as click wants it."""
+    import click
+
+    from .parameters import parameter
+
+    made = click.Command("flom", {"max_content_width": 120}, flom, help=flom.__doc__, options_metavar="[OPTION?]")
+    made = click.help_option("-h", "--help", help="Show these options.")(made)
+    made.params += map(parameter, OPTIONS)
+    made.params.append(click.Argument(["command"], nargs=-1, type=click.UNPROCESSED, metavar="[-- command to execute]"))
+    return made
+
+
 def flom(
-    command: tuple[str, ...],
+    command: Sequence[str],
     config: str | None,
     debug_feature: str | None,
     *,
@@ -79,12 +115,13 @@ def flom(
     unique_id: bool,
     quiesce: bool,
     immediate: bool,
-    **given: str | int | bool | tuple[str, ...] | None,
+    **given: Value,
 ) -> int:
     """Lock a resource, execute the command, unlock."""
+    numbers = numbered(given)
     if version or signal_list or unique_id:
         return _inform(version=version, signals=signal_list)
-    loaded = configured(given, config, os.environ)
+    loaded = configured(numbers, config, os.environ)
     trace = _open_trace(loaded.settings, os.environ)
     for warning in loaded.warnings:
         say(warning, program="flom")
@@ -136,8 +173,11 @@ def _open_trace(settings: Settings, environ: Mapping[str, str]) -> Trace:
         return lambda text: None
 
     def trace(text: str) -> None:
+        from _thread import get_native_id
+        from datetime import datetime
+
         now = datetime.now().isoformat(" ", timespec="microseconds")
-        line = f"{now} [{os.getpid()}/{threading.get_native_id()}] {text}"
+        line = f"{now} [{os.getpid()}/{get_native_id()}] {text}"
         if path is None:
             complain(line)
             return
@@ -157,6 +197,9 @@ def _traced(environ: Mapping[str, str]) -> bool:
 def _stop(settings: Settings, *, now: bool) -> int:
     """End the daemon. That there is none is told by the exit code alone."""
     tell(f"Starting FLoM daemon {'immediate' if now else 'quiesce'} shutdown...")
+    from ..transport import discover
+    from ..transport.control import stop_daemon
+
     wire = discover.find(settings)
     if wire is None:
         return FAILED
@@ -208,7 +251,7 @@ def _manner(settings: Settings, trace: Trace) -> Manner:
         lost=_tell_not_unlocked,
         unlock_failed=_tell_not_unlocked,
         ignored=settings.ignored_signals,
-        interrupted=partial(die_by, always=True),
+        interrupted=lambda number: die_by(number, always=True),
         explains=False,
     )
 

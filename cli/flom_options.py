@@ -1,8 +1,8 @@
 """``flom``'s options and files into settings, and everything that FLoM objects to on the way.
 
-The rule: click parses the command line, ``transport/settings.py`` reads the values, and what either refuses is told in
-FLoM's words, in FLoM's order: the line itself, the files, single values (``configured``), and, once they have been
-dumped, how they go together (``consistent``).
+The rule: this table says what may stand on the command line, ``transport/settings.py`` reads the values, and what is
+wrong is told in FLoM's words, in FLoM's order: the line itself (``numbered``), the files, single values
+(``configured``), and, once they have been dumped, how they go together (``consistent``).
 
 Source: FLoM 1.7.2, its manual.
 """
@@ -10,10 +10,6 @@ Source: FLoM 1.7.2, its manual.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
-
-import click
 
 from ..transport import names
 from ..transport.addresses import address
@@ -21,7 +17,7 @@ from ..transport.errors import InvalidName, InvalidSetting, UsageError
 from ..transport.frozen import altered
 from ..transport.messages import Mode
 from ..transport.names import Kind
-from ..transport.settings import Loaded, Settings, load
+from ..transport.settings import load
 from ..transport.values import MIN_DISCOVERY
 from .flom_texts import (
     DISCOVERY_TOO_SHORT,
@@ -34,9 +30,17 @@ from .flom_texts import (
     failed,
     warn,
 )
+from .options import Option
 
-Function = TypeVar("Function", bound=Callable[..., object])
-Given = Mapping[str, str | int | bool | tuple[str, ...] | None]
+TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..transport.settings import Loaded, Settings
+    from .options import Value
+
+    Texts = Mapping[str, Value]
+    Given = Mapping[str, Value | int]
 
 INT = 1 << 31  # C's int ends before it
 NUMBERS = {  # the keys of a file that are whole numbers
@@ -54,6 +58,55 @@ TLS_FILES = ("tls_certificate", "tls_private_key", "tls_ca_certificate")
 
 # --- the command line -------------------------------------------------------------------------------------------------
 
+YES_NO = "yes|no"
+OPTIONS = (  # in FLoM's order; the name is the setting's, or a parameter of the command; N is a whole number
+    Option(("-v", "--version"), "version", "Show what this is."),
+    Option(("-V", "--verbose"), "verbose", "Show every setting, and the element that is granted."),
+    Option(("-c", "--config-file"), "config", "A configuration file, read after ~/.flom.", "FILE"),
+    Option(("-r", "--resource-name"), "name", "The resource to lock.", "NAME"),
+    Option(
+        ("-o", "--resource-timeout"), "timeout", "Milliseconds to wait; 0: do not wait; -1: for ever (default).", "N"
+    ),
+    Option(("-q", "--resource-quantity"), "quantity", "How many units of a numeric resource.", "N"),
+    Option(("-e", "--resource-create"), "create", "Create the resource if it does not exist.", YES_NO),
+    Option(
+        ("-i", "--resource-idle-lifespan"), "idle", "Milliseconds (and 1000) that it outlives its last client.", "N"
+    ),
+    Option(("-l", "--lock-mode"), "mode", "NL, CR, CW, PR, PW or EX (default).", "MODE"),
+    Option(("-s", "--socket-name"), "socket", "The daemon's socket.", "PATH"),
+    Option(("-d", "--daemon-lifespan"), "lifespan", "Milliseconds; 0: start no daemon; -1: it never ends.", "N"),
+    Option(("-a", "--unicast-address"), "unicast_address", "The daemon's address.", "HOST"),
+    Option(("-p", "--unicast-port"), "unicast_port", "The port at that address.", "N"),
+    Option(("-A", "--multicast-address"), "multicast_address", "Find the daemon by this group.", "IP"),
+    Option(("-P", "--multicast-port"), "multicast_port", "The port of that group.", "N"),
+    Option(("-m", "--mount-point-vfs"), "mount_point", "Where a daemon started here shows the locks.", "DIR"),
+    Option(("-n", "--network-interface"), "network_interface", "The interface for IPv6.", "NAME"),
+    Option(("-D", "--discovery-attempts"), "discovery_attempts", "How often to ask for a daemon.", "N"),
+    Option(("-I", "--discovery-timeout"), "discovery_timeout", "Milliseconds to wait for each answer.", "N"),
+    Option(("--discovery-ttl",), "discovery_ttl", "How many routers away it may be.", "N"),
+    Option(("--tcp-keepalive-time",), "tcp_keepalive_time", "Seconds of silence before a peer is probed.", "N"),
+    Option(("--tcp-keepalive-intvl",), "tcp_keepalive_intvl", "Seconds between two probes.", "N"),
+    Option(("--tcp-keepalive-probes",), "tcp_keepalive_probes", "Unanswered probes until it counts as dead.", "N"),
+    Option(("--tls-certificate",), "tls_certificate", "Not offered.", "FILE"),
+    Option(("--tls-private-key",), "tls_private_key", "Not offered.", "FILE"),
+    Option(("--tls-ca-certificate",), "tls_ca_certificate", "Not offered.", "FILE"),
+    Option(("--tls-check-peer-id",), "tls_check_peer_id", "Not offered.", YES_NO),
+    Option(
+        *(("--ignore-signal",), "ignored_signals", "Ends neither us nor the command; may be given several times."),
+        metavar="SIGNAL",
+        repeated=True,
+    ),
+    Option(("--signal-list",), "signal_list", "Show what may follow --ignore-signal."),
+    Option(("-t", "--daemon-trace-file"), "daemon_trace_file", "The log of a daemon started here.", "FILE"),
+    Option(("-T", "--command-trace-file"), "command_trace_file", "Our own trace; else stderr.", "FILE"),
+    Option(("--append-trace-file",), "append_trace_file", "Keep what is in them already.", YES_NO),
+    Option(("-x", "--quiesce-exit"), "quiesce", "End the daemon when it is idle."),
+    Option(("-X", "--immediate-exit"), "immediate", "End the daemon at once."),
+    Option(("--unique-id",), "unique_id", "Show this machine's id."),
+    Option(("--debug-feature",), "debug_feature", "Not offered.", "NAME"),
+)
+WHOLE = {option.name: option.words[0] for option in OPTIONS if option.metavar == "N"}
+
 
 def number_from_text(text: str) -> int:
     """Read a whole number as C does: decimal, ``0x`` hexadecimal, ``0`` octal."""
@@ -64,93 +117,30 @@ def number_from_text(text: str) -> int:
     return int(word, 16 if digits.startswith("0x") else 8 if digits.startswith("0") else 10)
 
 
-def _number(context: click.Context, option: click.Parameter, text: str | None) -> int | None:
-    if text is None:
+def numbered(given: Texts) -> Given:
+    """The command line with its whole numbers read; the first that is none is told.
+
+    Raises:
+        Told: one is none, or does not fit C's int.
+    """
+    return {name: _number(name, value) if name in WHOLE else value for name, value in given.items()}
+
+
+def _number(name: str, text: Value) -> int | None:
+    if not isinstance(text, str):
         return None
     try:
         number = number_from_text(text)
     except ValueError:
-        raise click.BadParameter(f'Cannot parse integer value "{text}" for {option.opts[0]}') from None
+        raise not_parsed(f'Cannot parse integer value "{text}" for {WHOLE[name]}') from None
     if not -INT <= number < INT:
-        raise click.BadParameter(f'Integer value "{text}" for {option.opts[0]} out of range')
+        raise not_parsed(f'Integer value "{text}" for {WHOLE[name]} out of range')
     return number
 
 
-def _text(*names: str, metavar: str, help: str) -> Callable[[Function], Function]:
-    return click.option(*names, metavar=metavar, help=help)
-
-
-def _int(*names: str, help: str) -> Callable[[Function], Function]:
-    return click.option(*names, metavar="N", callback=_number, help=help)
-
-
-def _flag(*names: str, help: str) -> Callable[[Function], Function]:
-    return click.option(*names, is_flag=True, help=help)
-
-
-YES_NO = "yes|no"
-OPTIONS = (  # the name without dashes is the setting's, or a parameter of the command
-    click.help_option("-h", "--help", help="Show these options."),
-    _flag("-v", "--version", "version", help="Show what this is."),
-    _flag("-V", "--verbose", "verbose", help="Show every setting, and the element that is granted."),
-    _text("-c", "--config-file", "config", metavar="FILE", help="A configuration file, read after ~/.flom."),
-    _text("-r", "--resource-name", "name", metavar="NAME", help="The resource to lock."),
-    _int("-o", "--resource-timeout", "timeout", help="Milliseconds to wait; 0: do not wait; -1: for ever (default)."),
-    _int("-q", "--resource-quantity", "quantity", help="How many units of a numeric resource."),
-    _text("-e", "--resource-create", "create", metavar=YES_NO, help="Create the resource if it does not exist."),
-    _int("-i", "--resource-idle-lifespan", "idle", help="Milliseconds (and 1000) that it outlives its last client."),
-    _text("-l", "--lock-mode", "mode", metavar="MODE", help="NL, CR, CW, PR, PW or EX (default)."),
-    _text("-s", "--socket-name", "socket", metavar="PATH", help="The daemon's socket."),
-    _int("-d", "--daemon-lifespan", "lifespan", help="Milliseconds; 0: start no daemon; -1: it never ends."),
-    _text("-a", "--unicast-address", "unicast_address", metavar="HOST", help="The daemon's address."),
-    _int("-p", "--unicast-port", "unicast_port", help="The port at that address."),
-    _text("-A", "--multicast-address", "multicast_address", metavar="IP", help="Find the daemon by this group."),
-    _int("-P", "--multicast-port", "multicast_port", help="The port of that group."),
-    _text("-m", "--mount-point-vfs", "mount_point", metavar="DIR", help="Where a daemon started here shows the locks."),
-    _text("-n", "--network-interface", "network_interface", metavar="NAME", help="The interface for IPv6."),
-    _int("-D", "--discovery-attempts", "discovery_attempts", help="How often to ask for a daemon."),
-    _int("-I", "--discovery-timeout", "discovery_timeout", help="Milliseconds to wait for each answer."),
-    _int("--discovery-ttl", "discovery_ttl", help="How many routers away it may be."),
-    _int("--tcp-keepalive-time", "tcp_keepalive_time", help="Seconds of silence before a peer is probed."),
-    _int("--tcp-keepalive-intvl", "tcp_keepalive_intvl", help="Seconds between two probes."),
-    _int("--tcp-keepalive-probes", "tcp_keepalive_probes", help="Unanswered probes until it counts as dead."),
-    _text("--tls-certificate", "tls_certificate", metavar="FILE", help="Not offered."),
-    _text("--tls-private-key", "tls_private_key", metavar="FILE", help="Not offered."),
-    _text("--tls-ca-certificate", "tls_ca_certificate", metavar="FILE", help="Not offered."),
-    _text("--tls-check-peer-id", "tls_check_peer_id", metavar=YES_NO, help="Not offered."),
-    click.option(
-        *("--ignore-signal", "ignored_signals"),
-        multiple=True,
-        metavar="SIGNAL",
-        help="Ends neither us nor the command; may be given several times.",
-    ),
-    _flag("--signal-list", "signal_list", help="Show what may follow --ignore-signal."),
-    _text("-t", "--daemon-trace-file", "daemon_trace_file", metavar="FILE", help="The log of a daemon started here."),
-    _text("-T", "--command-trace-file", "command_trace_file", metavar="FILE", help="Our own trace; else stderr."),
-    _text("--append-trace-file", "append_trace_file", metavar=YES_NO, help="Keep what is in them already."),
-    _flag("-x", "--quiesce-exit", "quiesce", help="End the daemon when it is idle."),
-    _flag("-X", "--immediate-exit", "immediate", help="End the daemon at once."),
-    _flag("--unique-id", "unique_id", help="Show this machine's id."),
-    _text("--debug-feature", "debug_feature", metavar="NAME", help="Not offered."),
-)
-
-
-def options(function: Function) -> Function:
-    """Give a command all the options, in FLoM's order."""
-    for option in reversed(OPTIONS):
-        function = option(function)
-    return function
-
-
-def parse_failure(error: click.UsageError, arguments: Sequence[str]) -> str:
+def not_parsed(why: str) -> Told:
     """What FLoM says of a command line that cannot be parsed."""
-    told = error.message
-    if isinstance(error, click.NoSuchOption):
-        whole = [word for word in arguments if word.partition("=")[0] == error.option_name]
-        told = f"Unknown option {(whole or [error.option_name])[0]}"
-    elif isinstance(error, click.BadOptionUsage) and error.option_name in arguments:
-        told = f"Missing argument for {error.option_name}"
-    return f"option parsing failed: {told}"
+    return Told(err=(f"option parsing failed: {why}",))
 
 
 # --- the values -------------------------------------------------------------------------------------------------------

@@ -10,16 +10,18 @@ Source: FLoM 1.7.2, its manual.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
-from datetime import datetime
-
-import click
+import sys
 
 from ..transport.errors import Busy, HoldfastError, Impossible, NoSuchResource, TimedOut
 from ..transport.names import RESERVED
-from ..transport.phrases import visible
-from ..transport.settings import GROUPS, Settings
+from ..transport.settings import GROUPS
 from .exits import FAILED
+
+TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from ..transport.settings import Settings
 
 VERSION = """\
 FLoM: Free Lock Manager
@@ -82,17 +84,28 @@ class Told(HoldfastError):
 
 def tell(*lines: str) -> None:
     """Write lines on stdout, at once: the command's own come after them."""
-    click.echo("".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"), nl=False)
+    _write(sys.stdout, lines)
 
 
 def complain(*lines: str) -> None:
     """Write lines on stderr, if there is anybody to read them."""
-    with suppress(OSError):
-        click.echo("".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"), nl=False, err=True)
+    try:
+        _write(sys.stderr, lines)
+    except OSError:
+        return
+
+
+def _write(stream: TextIO | None, lines: tuple[str, ...]) -> None:
+    if stream is not None:  # so the interpreter found it if it was closed when we started
+        stream.flush()
+        stream.buffer.write("".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"))
+        stream.buffer.flush()
 
 
 def warn(sentence: str) -> None:
     """Write a warning on stderr in the form of GLib's."""
+    from datetime import datetime
+
     now = datetime.now().isoformat(timespec="milliseconds").partition("T")[2]
     complain("", f"** (flom:{os.getpid()}): WARNING **: {now}: {sentence}", "")
 
@@ -141,4 +154,6 @@ def refused(error: HoldfastError, timeout: float | None) -> str:
 
 def failed(function: str, number: int, why: HoldfastError) -> str:
     """A failure as FLoM tells it: where, its number, and in brackets the reason, which is in our words."""
+    from ..transport.phrases import visible
+
     return f"flom_{function}: ret_cod={number} ({visible(str(why))})"

@@ -8,26 +8,29 @@ grant on it is kept, and is the command's.
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
-from types import EllipsisType
-from typing import NoReturn
-
-import click
 
 from ..transport import names
 from ..transport.client import Lock
 from ..transport.errors import Busy, HoldfastError, LockLost, TimedOut, UsageError
 from ..transport.frozen import Frozen
-from ..transport.messages import Located, Parked, Queued
-from ..transport.settings import Loaded, Settings, load
+from ..transport.settings import load
 from ..transport.stderr import say
-from ..transport.wire import Message
 from .begin import ASKS_WHY
 from .child import Child, NotRunnable, Signals, die_by, environment, inherited, start
 from .exits import COMMAND_MISSING, FAILED
-from .where import daemon_options
+
+TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from types import EllipsisType
+    from typing import NoReturn
+
+    from ..transport.settings import Loaded, Settings
+    from ..transport.wire import Message
+    from .options import Value
+else:
+    import _signal as signal  # the same functions; signal itself makes enums of all their numbers, 3 ms
 
 ENDS_THE_WAIT = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 LONG = 2.0  # seconds until a wait is explained with -v
@@ -99,37 +102,28 @@ def wait_granted(lock: Lock, ignored: Collection[int], asks_why: Collection[int]
     Raises:
         Interrupted: INT, QUIT, TERM or HUP (unless ignored when we started) came first; we may still be in line.
     """
-    heard = [number for number in ENDS_THE_WAIT if signal.getsignal(number) is not signal.SIG_IGN]
+    heard = [number for number in ENDS_THE_WAIT if signal.getsignal(number) != signal.SIG_IGN]
 
     def interrupt(number: int, frame: object) -> NoReturn:
         signal.pthread_sigmask(signal.SIG_BLOCK, heard)  # one is enough
         raise Interrupted(number)
 
-    with _bell() as lock.bell:
+    lock.bell, rope = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        # A handler runs only between two steps of the interpreter: not if the signal comes after the last one before a
+        # system call that sleeps. This is written to in the instant in which it comes.
+        signal.set_wakeup_fd(rope, warn_on_full_buffer=False)
         for number in asks_why:
-            if signal.getsignal(number) is not signal.SIG_IGN:
+            if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, lambda *_: None)  # its number comes by the bell
         for number in heard:
             signal.signal(number, interrupt)
         lock.acquire()
         return Signals(ignored=ignored)
-
-
-@contextmanager
-def _bell() -> Iterator[int]:
-    """A descriptor at which every signal can be read that has a handler, from the instant at which it comes.
-
-    The handler itself runs only between two steps of the interpreter: not if the signal comes after the last one before
-    a system call that sleeps.
-    """
-    bell, rope = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        signal.set_wakeup_fd(rope, warn_on_full_buffer=False)
-        yield bell
     finally:
         signal.set_wakeup_fd(-1)
         os.close(rope)
-        os.close(bell)
+        os.close(lock.bell)
 
 
 def _unlock(lock: Lock, manner: Manner, *, rolled_back: bool) -> bool:
@@ -142,29 +136,7 @@ def _unlock(lock: Lock, manner: Manner, *, rolled_back: bool) -> bool:
     return True
 
 
-@click.command(context_settings={"allow_interspersed_args": False, "max_content_width": 120})
-@click.option("-r", "--resource", "name", metavar="NAME", help="The resource to lock.")
-@click.option("-l", "--mode", metavar="MODE", help="NL, CR, CW, PR, PW or EX (the default).")
-@click.option("-s", "shared", is_flag=True, help="Shared: the same as --mode PR.")
-@click.option("-x", "exclusive", is_flag=True, help="Exclusive: the same as --mode EX.")
-@click.option("-q", "--quantity", metavar="N", help="How many units of a numeric resource.")
-@click.option("-t", "--timeout", metavar="DURATION", help="How long to wait at most: 0, 1.5, 200ms, 2m, forever.")
-@click.option("-n", "--no-wait", is_flag=True, help="The same as --timeout 0.")
-@click.option("--no-create", is_flag=True, help="Wait until somebody else creates the resource.")
-@click.option("--idle", metavar="DURATION", help="How long the resource outlives its last client (default 2 s).")
-@click.option("--order", metavar="ORDER", help="Who is next: fifo (the default) or first-fit.")
-@click.option("--reason", metavar="TEXT", help="Tell those who wait why you hold it.")
-@click.option("-E", "--conflict-exit-code", metavar="N", help="Exit code when busy or timed out (default 98).")
-@click.option("--no-nest", is_flag=True, help="Do not share what a command around this one holds.")
-@click.option("--replace", default="{}", metavar="STR", help="The argument that stands for the element (default {}).")
-@click.option("--on-lost", metavar="run|kill", help="What becomes of the command when the lock is lost (default run).")
-@daemon_options
-@click.option("--lifespan", metavar="DURATION", help="How long a daemon started here outlives its clients; 0: none.")
-@click.option("-c", "config", metavar="FILE", help="Another configuration file.")
-@click.option("-v", "verbose", is_flag=True, help="Tell what happens.")
-@click.option("--explain", is_flag=True, help="Say whether the lock would be granted now, and take nothing.")
-@click.argument("command", nargs=-1, type=click.UNPROCESSED)
-def run(command: tuple[str, ...], *, explain: bool, **options: str | bool | None) -> int:
+def run(command: Sequence[str], *, explain: Value = False, **options: Value) -> int:
     """Run COMMAND while holding the lock NAME.
 
     Options end at the first word that is not one.
@@ -190,15 +162,16 @@ def run(command: tuple[str, ...], *, explain: bool, **options: str | bool | None
         return settings.conflict_exit_code
 
 
-def asked_for(options: dict[str, str | bool | None]) -> Settings:
+def asked_for(said: Mapping[str, Value]) -> Settings:
     """What a command line asks for, with what files and environment say; warnings and sources are told.
 
     Args:
-        options: by the names of the parameters of ``run``, all but ``explain`` and ``replace``.
+        said: by the names of the options of ``run``, all but ``explain`` and ``replace``.
 
     Raises:
         UsageError: it has no meaning, or names no resource.
     """
+    options = dict(said)
     config = options.pop("config")
     loaded = load("holdfast", _given(options), os.environ, None if config is None else str(config))
     settings = loaded.settings
@@ -259,7 +232,7 @@ def _manner(settings: Settings, replace: str) -> Manner:
     )
 
 
-def _given(options: dict[str, str | bool | None]) -> dict[str, object]:
+def _given(options: dict[str, Value]) -> dict[str, object]:
     """The command line in the words of the settings; what contradicts itself is refused."""
     flags = {
         name: bool(options.pop(name)) for name in ("shared", "exclusive", "no_wait", "no_create", "no_nest", "verbose")
@@ -284,6 +257,8 @@ def _tell(loaded: Loaded) -> None:
 
 
 def _tell_message(message: Message) -> None:
+    from ..transport.messages import Located, Parked, Queued
+
     match message:
         case Located(address=address):
             say(f"located at {address}")

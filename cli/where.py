@@ -11,19 +11,13 @@ from typing import TypeVar
 
 import click
 
-Function = TypeVar("Function", bound=Callable[..., object])
+from .options import DAEMON
 
-OPTIONS = (  # the parameter has the name of the setting
-    click.option("--socket", metavar="PATH", help="The daemon's socket."),
-    click.option("--endpoint", metavar="tcp://HOST:PORT", help="Where the daemon listens on the network."),
-    click.option("--discover", "group", metavar="GROUP[:PORT]", help="The multicast group that it answers."),
-    click.option("--curve-key", metavar="FILE", help="Your secret key, if it wants keys on the network."),
-    click.option("--curve-server", metavar="KEY|FILE", help="Its public key, or the file that holds it."),
-)
+Function = TypeVar("Function", bound=Callable[..., object])
 
 
 def daemon_options(function: Function) -> Function:
     """Let a command be told which daemon is meant, and the keys with which it is spoken to."""
-    for option in reversed(OPTIONS):
-        function = option(function)
+    for option in reversed(DAEMON):
+        function = click.option(*option.words, option.name, metavar=option.metavar, help=option.help)(function)
     return function

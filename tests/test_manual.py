@@ -11,12 +11,12 @@ import pytest
 from holdfast.actors.log import EVENTS
 from holdfast.cli import exits
 from holdfast.cli.batch import batch
+from holdfast.cli.commands import run_command
 from holdfast.cli.config import show
 from holdfast.cli.discover import discover
 from holdfast.cli.dump import dump
 from holdfast.cli.keygen import keygen
 from holdfast.cli.mount import mount
-from holdfast.cli.run import run
 from holdfast.cli.serve import serve
 from holdfast.cli.status import status
 from holdfast.cli.stop import stop
@@ -44,7 +44,7 @@ def codes(page: str, heading: str) -> set[str]:
 @pytest.mark.parametrize(
     ("heading", "command"),
     [
-        ("`holdfast run`", run),
+        ("`holdfast run`", run_command()),
         ("`holdfast batch`", batch),
         ("`holdfast status`", status),
         ("`holdfast why`", why),

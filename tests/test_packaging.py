@@ -45,8 +45,8 @@ def test_everything_that_ships_has_its_link() -> None:
 
 
 def test_both_commands_are_there() -> None:
-    assert PROJECT["project"]["scripts"] == {"holdfast": "holdfast.cli.begin:main", "flom": "holdfast.cli.flom:main"}
-    assert (ROOT / "cli/begin.py").exists()
+    assert PROJECT["project"]["scripts"] == {"holdfast": "holdfast.cli.main:main", "flom": "holdfast.cli.flom:main"}
+    assert (ROOT / "cli/main.py").exists()
     assert (ROOT / "cli/flom.py").exists()
 
 

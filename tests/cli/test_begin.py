@@ -13,15 +13,17 @@ from support import LIMIT, House, checkout_environ
 ASKED = """
 import os, signal, sys, types
 
-def main():
-    print(sys.argv[1], [name for name in ("click", "holdfast.transport.client") if name in sys.modules], flush=True)
+def asked(*_, **__):
+    print([name for name in ("click", "holdfast.transport.client") if name in sys.modules], flush=True)
     os.kill(os.getpid(), signal.SIGUSR1)
     print("lives", signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN)
+    return 0
 
-sys.modules["holdfast.cli.main"] = types.ModuleType("holdfast.cli.main")
-sys.modules["holdfast.cli.main"].main = main
-from holdfast.cli import begin
-begin.main()
+for name in ("run", "commands"):
+    sys.modules[f"holdfast.cli.{name}"] = types.ModuleType(name)
+sys.modules["holdfast.cli.run"].run = sys.modules["holdfast.cli.commands"].run_holdfast = asked
+from holdfast.cli.main import main
+main()
 """
 
 
@@ -32,9 +34,9 @@ def ignore_usr1() -> None:
 @pytest.mark.parametrize(
     ("word", "ignored", "code", "told"),
     [
-        ("run", False, 0, "run []\nlives False\n"),
-        ("run", True, 0, "run []\nlives True\n"),
-        ("status", False, -signal.SIGUSR1, "status []\n"),
+        ("run", False, 0, "[]\nlives False\n"),
+        ("run", True, 0, "[]\nlives True\n"),
+        ("status", False, -signal.SIGUSR1, "[]\n"),
     ],
 )
 def test_who_is_asked_before_anything_is_loaded_lives_if_it_may_wait(

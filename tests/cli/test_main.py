@@ -6,11 +6,11 @@ import os
 import subprocess
 import sys
 
-import click
 import pytest
 
-from holdfast.cli import main as main_module
-from holdfast.cli.main import COMMANDS, guarded, holdfast, invoke, main
+from holdfast.cli import run as run_module
+from holdfast.cli.commands import COMMANDS
+from holdfast.cli.main import guarded, main
 from holdfast.transport.errors import Busy, Deadlock, NoSuchResource, TimedOut, Unreachable, UsageError
 from support import LIMIT, checkout_environ
 
@@ -47,16 +47,13 @@ def fails(error: BaseException) -> int:
         (Deadlock("circle"), 99),
         (Unreachable("nobody"), 99),
         (UsageError("nonsense"), 99),
-        (click.ClickException("nonsense"), 99),
-        (click.UsageError("nonsense"), 99),
     ],
 )
 def test_an_error_becomes_one_sentence_and_its_exit_code(
     error: Exception, code: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert fails(error) == code
-    sentence = error.message if isinstance(error, click.ClickException) else str(error)
-    assert capfd.readouterr() == ("", f"holdfast: {sentence}\n")
+    assert capfd.readouterr() == ("", f"holdfast: {error}\n")
 
 
 def test_our_own_bug_is_told_with_all_that_finds_it(capfd: pytest.CaptureFixture[str]) -> None:
@@ -120,7 +117,7 @@ def test_a_closed_stderr_changes_no_exit_code() -> None:
 
 
 def test_a_command_is_imported_only_when_it_is_asked_for() -> None:
-    program = "import sys, holdfast.cli.main; print([name for name in sys.modules if name in sys.argv])"
+    program = "import sys, holdfast.cli.commands; print([name for name in sys.modules if name in sys.argv])"
     unwanted = [f"holdfast.cli.{name}" for name in COMMANDS]
     told = subprocess.run(
         [sys.executable, "-c", program, *unwanted, "zmq", "fuse"],
@@ -132,9 +129,13 @@ def test_a_command_is_imported_only_when_it_is_asked_for() -> None:
 
 
 def test_the_exit_code_of_a_command_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(main_module, "COMMANDS", ())
-    monkeypatch.setattr(holdfast, "get_command", lambda context, name: click.Command(name, callback=lambda: 7))
-    assert invoke(holdfast, "holdfast", ["seven"]) == 7
+    asked: list[object] = []
+
+    def run(command: tuple[str, ...], **options: object) -> int:
+        asked.extend((command, options["name"], options["shared"]))
+        return 7
+
+    monkeypatch.setattr(run_module, "run", run)
     with pytest.raises(SystemExit) as caught:
-        main(["seven"])
-    assert caught.value.code == 7
+        main(["run", "-sr", "x", "make", "-j4"])
+    assert (caught.value.code, asked) == (7, [("make", "-j4"), "x", True])

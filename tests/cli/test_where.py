@@ -9,17 +9,17 @@ import sys
 import click
 import pytest
 
+from holdfast.cli.commands import run_command
 from holdfast.cli.config import show
 from holdfast.cli.dump import dump
 from holdfast.cli.mount import mount
-from holdfast.cli.run import run
 from holdfast.cli.status import status
 from holdfast.cli.stop import stop
 from holdfast.cli.why import why
 from support import LIMIT, House, wait_line
 
 
-@pytest.mark.parametrize("command", [run, status, why, dump, stop, mount, show])
+@pytest.mark.parametrize("command", [run_command(), status, why, dump, stop, mount, show])
 def test_every_command_that_speaks_to_a_daemon_can_be_told_which(command: click.Command) -> None:
     assert {"socket", "endpoint", "group"} <= {parameter.name for parameter in command.params}
 

@@ -1,0 +1,82 @@
+"""``holdfast`` as click knows it: its sub-commands, of which only the one that is asked for is imported.
+
+The rule: nobody comes here whose command line ``options.py`` can read, so what is slow to start here costs only those
+who ask for help, or for something that is not ``run``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from ..transport.errors import UsageError
+from .options import RUN
+from .parameters import invoke, parameter
+
+# But for the first one, each is the object of that name in the module of that name.
+COMMANDS = ("run", "batch", "status", "why", "serve", "mount", "umount", "stop", "dump", "discover", "config", "keygen")
+
+
+class Commands(click.Group):
+    """A group that imports a command when somebody asks for it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        if cmd_name == "run":
+            return run_command()
+        command = getattr(import_module(f".{cmd_name}", __package__), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+def run_command() -> click.Command:
+    """``holdfast run`` with the options of its table."""
+    from .run import run
+
+    return click.Command(
+        "run",
+        callback=run,
+        help=run.__doc__,
+        context_settings={"allow_interspersed_args": False, "max_content_width": 120},
+        params=[*map(parameter, RUN), click.Argument(["command"], nargs=-1, type=click.UNPROCESSED)],
+    )
+
+
+def _tell_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from .. import __version__  # costs a look into the installed packages
+
+        click.echo(f"holdfast {__version__}")
+        context.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_tell_version, help="Show the version."
+)
+def holdfast() -> None:
+    """A lock manager for commands and programs."""
+
+
+def run_holdfast(arguments: Sequence[str]) -> int:
+    """Run ``holdfast`` with ``arguments``.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UsageError: click cannot make sense of them.
+    """
+    try:
+        return invoke(holdfast, "holdfast", arguments)
+    except click.UsageError as error:
+        hint = f" (see '{error.ctx.command_path} --help')" if error.ctx else ""
+        raise UsageError(f"{error.format_message().rstrip('.')}{hint}") from error
+    except click.ClickException as error:
+        raise UsageError(error.format_message()) from error
