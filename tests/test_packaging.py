@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 FACE = {"__init__.py", "__main__.py", "testing.py"}
 ROOMS = {"actors", "cli", "transport", "vfs"}
+SCRIPTS = {"holdfast": "main", "flom": "flom"}  # each goes to a module of cli
 NOT_SHIPPED = ["tests", "bench", "docs"]
 LEFT_BEHIND = shutil.ignore_patterns(".*_cache", ".git", ".venv*", "__pycache__", "build", "dist", "*.egg-info")
 
@@ -45,9 +48,17 @@ def test_everything_that_ships_has_its_link() -> None:
 
 
 def test_both_commands_are_there() -> None:
-    assert PROJECT["project"]["scripts"] == {"holdfast": "holdfast.cli.main:main", "flom": "holdfast.cli.flom:main"}
-    assert (ROOT / "cli/main.py").exists()
-    assert (ROOT / "cli/flom.py").exists()
+    assert PROJECT["tool"]["setuptools"]["script-files"] == [f"scripts/{name}" for name in SCRIPTS]
+    assert "scripts" not in PROJECT["project"], "pip would write over ours"
+
+
+@pytest.mark.parametrize(("name", "module"), SCRIPTS.items())
+def test_a_script_is_started_by_python_and_goes_straight_to_its_command(name: str, module: str) -> None:
+    script = ROOT / "scripts" / name
+    assert script.read_text().startswith("#!python\n"), "what an installer replaces by its interpreter"
+    assert os.access(script, os.X_OK)
+    lines = [ast.unparse(node) for node in ast.parse(script.read_text()).body[1:]]
+    assert lines == [f"from holdfast.cli.{module} import main", "main()"]
 
 
 def build(kind: str, folder: Path) -> Path:
@@ -63,9 +74,12 @@ def build(kind: str, folder: Path) -> Path:
 def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
     with zipfile.ZipFile(build("wheel", tmp_path)) as wheel:
         names = [name for name in wheel.namelist() if ".dist-info/" not in name]
+        scripts = {Path(name).name for name in names if ".data/scripts/" in name}
         licenses = [name for name in wheel.namelist() if name.endswith("LICENSE")]
     sources = {path.relative_to(ROOT) for room in ROOMS for path in (ROOT / room).rglob("*.py")}
-    assert set(names) == {f"holdfast/{path}" for path in [*sources, *FACE, "py.typed"]}
+    code = {name for name in names if ".data/scripts/" not in name}
+    assert code == {f"holdfast/{path}" for path in [*sources, *FACE, "py.typed"]}
+    assert scripts == set(SCRIPTS)
     assert licenses
 
 
@@ -80,5 +94,7 @@ def test_the_sdist_carries_what_is_needed_to_check_it(tmp_path: Path) -> None:
         "LICENSE",
         "docs/protocol.md",
         "transport/wire.py",
+        "scripts/holdfast",
+        "scripts/flom",
     } <= names
     assert all(any(name.startswith(f"{folder}/") for name in names) for folder in NOT_SHIPPED)
