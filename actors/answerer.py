@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 from ..transport.errors import RemoteProtocolError
 from ..transport.messages import MAJOR, MINOR, Here, Mismatch, Seek
-from ..transport.wire import NUMBERS, Message, OtherVersion, decode, encode
+from ..transport.quick import decode, encode
+from ..transport.wire import NUMBERS, Message, OtherVersion
 
 LARGER = 2  # so many times as large as its question may an answer be
 OFTEN = 10.0  # answers a second to one source …

@@ -35,7 +35,8 @@ from ..transport.errors import RemoteProtocolError
 from ..transport.frozen import altered
 from ..transport.listeners import Origin
 from ..transport.messages import MAJOR, MINOR, Echo, Fault, Hello, Mismatch, Welcome
-from ..transport.wire import Message, OtherVersion, decode
+from ..transport.quick import decode
+from ..transport.wire import Message, OtherVersion
 
 HERE = Origin()
 PATIENCE = 5.0  # seconds for the Hello, and again for the Echo

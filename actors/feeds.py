@@ -17,7 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ..transport.messages import Echo, Hello, Welcome
-from ..transport.wire import Message, decode, encode
+from ..transport.quick import decode, encode
+from ..transport.wire import Message
 from ..transport.zmtp import CHUNK, OPENING, Stream, first_word, frame_bytes, message_in
 from .alarms import Alarms
 

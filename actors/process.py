@@ -39,8 +39,9 @@ from typing import TYPE_CHECKING, Protocol
 from ..transport.errors import RemoteProtocolError
 from ..transport.messages import Fault
 from ..transport.pipe import Pipe
+from ..transport.quick import decode, encode
 from ..transport.sockets import Arrival, Change, Router
-from ..transport.wire import Message, decode, encode
+from ..transport.wire import Message
 from .alarms import soonest
 from .door import Door, Session, complaint
 from .feeds import Feeds, ForFeeds

@@ -33,7 +33,7 @@ MAY_IMPORT = {
 }
 ONLY_IMPORTERS = {  # of what is not ours; nothing else is imported from outside the standard library
     "zmq": [f"transport.{name}" for name in ("sockets", "monitor", "curve", "zap", "keys")],  # keys: to make them
-    "msgpack": ["transport.wire"],
+    "msgpack": ["transport.quick"],
     "fuse": ["vfs.mount"],
     "click": ["cli"],
     "tqdm": ["cli.progress"],
@@ -41,7 +41,7 @@ ONLY_IMPORTERS = {  # of what is not ours; nothing else is imported from outside
     "pytest": ["testing"],  # a fixture, where pytest is installed
 }
 PURE = ["actors.rules", "transport.messages", "transport.names", "transport.errors", "transport.wire"]
-PURE += ["transport.frozen", "transport.members"]
+PURE += ["transport.frozen", "transport.members", "transport.packing", "transport.quick"]
 PURE += ["transport.enums", "transport.records", "transport.picture", "transport.session", "vfs.tree", "cli.exits"]
 PURE += ["actors.answerer", "actors.labels"]
 PURE += ["transport.phrases", "transport.report"]
@@ -49,6 +49,7 @@ PURE_LIBRARY = {
     *(
         "__future__",
         "_collections",
+        "_struct",
         "bisect",
         "collections",
         "collections.abc",

@@ -6,11 +6,9 @@ and no truth value is taken for a number: ``quantity=True`` is a slip, not 1.
 
 from __future__ import annotations
 
-from math import inf, isnan
-
 from . import names
 from .errors import InvalidName, UsageError
-from .messages import FOREVER, Locate, Mode, Order
+from .messages import FOREVER, Locate, Mode, Order, inf
 from .wire import MAX_INT
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
@@ -68,7 +66,7 @@ def explain(after: float | EllipsisType | None) -> float | EllipsisType | None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and not isnan(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # NaN is not
 
 
 def _member(kind: type[Word], value: Word) -> Word:

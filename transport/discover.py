@@ -16,13 +16,12 @@ from __future__ import annotations
 import os
 import stat
 from errno import EADDRNOTAVAIL, EAFNOSUPPORT, ENETUNREACH
-from fcntl import LOCK_EX, LOCK_NB, flock
-from math import inf
 from time import monotonic, sleep
 
 from . import addresses, identity
 from .addresses import Address
 from .errors import Unreachable
+from .messages import inf
 from .stderr import say
 from .target import Target, target
 from .wire import ID_SIZE
@@ -302,6 +301,8 @@ def _find_started(meant: Target, settings: Settings, patience: float) -> Wire | 
 
 
 def _take(file: int) -> bool:
+    from fcntl import LOCK_EX, LOCK_NB, flock  # only who finds no daemon pays for it
+
     try:
         flock(file, LOCK_EX | LOCK_NB)
     except BlockingIOError:

@@ -20,8 +20,9 @@ from .errors import Unreachable
 from .messages import Changes, Echo, Fault, Gone, Located, Mismatch, Observe, Refusal, Refused, Welcome
 from .phrases import too_old
 from .picture import Picture, Questions, Scene
+from .quick import decode, encode
 from .target import target
-from .wire import ID_SIZE, Message, decode, encode
+from .wire import ID_SIZE, Message
 from .zmtp import Closed
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name

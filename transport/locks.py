@@ -8,8 +8,7 @@ The dict is copied in one step of the interpreter.
 from __future__ import annotations
 
 import atexit
-from functools import cache
-from weakref import ref
+from _weakref import ref
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
 def remember(lock: Lock) -> None:
     """Count ``lock`` in as long as it lives."""
-    _wait_at_the_end()
     key = id(lock)
     _known[key] = ref(lock, lambda _: _known.pop(key, None))
 
@@ -31,12 +29,10 @@ def all_locks() -> list[Lock]:
 _known: dict[int, ref[Lock]] = {}
 
 
-@cache
-def _wait_at_the_end() -> None:
-    """See to it that the interpreter does not end before the daemon has read what was released."""
-    atexit.register(_wait_all)
-
-
 def _wait_all() -> None:
+    """Do not let the interpreter end before the daemon has read what was released."""
     for lock in all_locks():
         lock.wait_released()
+
+
+atexit.register(_wait_all)

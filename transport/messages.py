@@ -23,6 +23,7 @@ from .records import Claim, Member, Resource, Tally
 MAJOR = 1  # another major version is refused
 MINOR = 3  # same major: unknown trailing fields are ignored
 FOREVER = -1.0  # a duration without end
+inf = float("inf")  # that of ``math``, which would be a library to load for each command
 
 # --- anybody to anybody -----------------------------------------------------------------------------------------------
 

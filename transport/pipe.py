@@ -10,7 +10,8 @@ from __future__ import annotations
 import socket
 from collections import deque
 
-from .wire import Message, decode, encode
+from .quick import decode, encode
+from .wire import Message
 
 
 class Pipe:

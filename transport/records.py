@@ -9,8 +9,6 @@ The contract is ``docs/protocol.md``; a test compares its second table with this
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from .enums import Mode, Order, Standing
 from .frozen import Frozen
 

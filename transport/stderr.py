@@ -8,7 +8,6 @@ belongs to the command and to asked-for output.
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 
 
 def say(sentence: str, *below: str, program: str = "holdfast") -> None:
@@ -18,6 +17,8 @@ def say(sentence: str, *below: str, program: str = "holdfast") -> None:
         from .phrases import visible  # every command loads this file, and hardly any has need of that one
 
         lines = [visible(line) for line in lines]
-    with suppress(AttributeError, OSError, ValueError):  # None, full, closed
+    try:
         sys.stderr.write("".join(f"{line}\n" for line in lines))
         sys.stderr.flush()
+    except (AttributeError, OSError, ValueError):  # None, full, closed
+        return

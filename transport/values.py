@@ -12,11 +12,9 @@ Source: FLoM 1.7.2, its manual.
 
 from __future__ import annotations
 
-from math import inf
-
 from .errors import InvalidSetting
 from .frozen import Frozen
-from .messages import FOREVER, Mode, Order
+from .messages import FOREVER, Mode, Order, inf
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:

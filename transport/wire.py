@@ -11,11 +11,6 @@ its annotations.
 
 from __future__ import annotations
 
-from functools import partial
-from math import inf
-
-import msgpack
-
 from .errors import LocalProtocolError, RemoteProtocolError
 from .frozen import Frozen
 from .messages import (
@@ -69,7 +64,11 @@ from .messages import (
     Stopping,
     Watch,
     Welcome,
+    inf,
 )
+from .packing import MAX_TEXT as MAX_TEXT
+from .packing import MAX_TUPLE as MAX_TUPLE
+from .packing import pack, unpack
 from .records import Claim, Member, Record, Resource, Tally
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
@@ -79,8 +78,6 @@ if TYPE_CHECKING:
     _Check = Callable[[object], object]
 
 MAX_FRAME = 65_536  # bytes
-MAX_TEXT = 4_096  # bytes, of a string or a byte string
-MAX_TUPLE = 64  # entries
 ID_SIZE = 16  # bytes, of a session or a nonce
 MAX_INT = 2**63 - 1
 
@@ -263,18 +260,6 @@ _LATER: dict[type, tuple[object, ...]] = {  # the last fields, where an older mi
 }
 _HEADS: dict[type, bytes] = {kind: bytes((MAJOR, number)) for number, kind in NUMBERS.items()}
 
-_pack: Callable[[object], bytes] = msgpack.Packer(unicode_errors="surrogatepass").pack
-_unpack: Callable[[bytes], object] = partial(
-    msgpack.unpackb,
-    use_list=False,
-    unicode_errors="surrogatepass",
-    max_str_len=MAX_TEXT,
-    max_bin_len=MAX_TEXT,
-    max_array_len=MAX_TUPLE,
-    max_map_len=0,
-    max_ext_len=0,
-)
-
 
 def _values(value: Frozen) -> list[object]:
     """The fields of a message or a record, checked."""
@@ -306,41 +291,56 @@ def _checked(kind: type, values: object) -> list[object]:
     return checked
 
 
-def encode(message: Message) -> bytes:
-    """``message`` as a frame.
+class Codec:
+    """Messages as frames, and frames as messages.
 
-    Raises:
-        LocalProtocolError: it is too big, or a field of the wrong type. (An int will do for a duration.)
+    Args:
+        pack: the checked fields as msgpack.
+        unpack: the other way, arrays as tuples; a ValueError if it is none, or longer than our limits.
     """
-    try:
-        frame = _HEADS[type(message)] + _pack(_values(message))
-    except ValueError as wrong:
-        raise LocalProtocolError(str(wrong)) from None
-    if len(frame) > MAX_FRAME:
-        raise LocalProtocolError(f"{type(message).__name__} must be a frame of at most {MAX_FRAME} bytes")
-    return frame
+
+    def __init__(self, pack: Callable[[object], bytes], unpack: Callable[[bytes], object]) -> None:
+        self._pack = pack
+        self._unpack = unpack
+
+    def encode(self, message: Message) -> bytes:
+        """``message`` as a frame.
+
+        Raises:
+            LocalProtocolError: it is too big, or a field of the wrong type. (An int will do for a duration.)
+        """
+        try:
+            frame = _HEADS[type(message)] + self._pack(_values(message))
+        except ValueError as wrong:
+            raise LocalProtocolError(str(wrong)) from None
+        if len(frame) > MAX_FRAME:
+            raise LocalProtocolError(f"{type(message).__name__} must be a frame of at most {MAX_FRAME} bytes")
+        return frame
+
+    def decode(self, frame: bytes) -> Message:
+        """The message in ``frame``; fields that we do not know yet are ignored.
+
+        Raises:
+            OtherVersion: another major version; only its ``Mismatch`` can be read.
+            RemoteProtocolError: anything else that is not exactly a message.
+        """
+        if not 2 < len(frame) <= MAX_FRAME:
+            raise RemoteProtocolError(f"a frame of {len(frame)} bytes; 3 to {MAX_FRAME} are allowed")
+        number = frame[1]
+        if frame[0] != MAJOR and number != 0:
+            raise OtherVersion(frame[0])
+        kind = NUMBERS.get(number)
+        if kind is None:
+            raise RemoteProtocolError(f"message number {number} is unknown to protocol {MAJOR}.{MINOR}")
+        try:
+            values = self._unpack(frame[2:])
+        except (ValueError, TypeError) as error:
+            raise RemoteProtocolError(f"{kind.__name__}: {error}") from error
+        try:
+            return tuple.__new__(kind, _checked(kind, values))  # the checks are the classes' own types
+        except ValueError as wrong:
+            raise RemoteProtocolError(str(wrong)) from None
 
 
-def decode(frame: bytes) -> Message:
-    """The message in ``frame``; fields that we do not know yet are ignored.
-
-    Raises:
-        OtherVersion: another major version; only its ``Mismatch`` can be read.
-        RemoteProtocolError: anything else that is not exactly a message.
-    """
-    if not 2 < len(frame) <= MAX_FRAME:
-        raise RemoteProtocolError(f"a frame of {len(frame)} bytes; 3 to {MAX_FRAME} are allowed")
-    number = frame[1]
-    if frame[0] != MAJOR and number != 0:
-        raise OtherVersion(frame[0])
-    kind = NUMBERS.get(number)
-    if kind is None:
-        raise RemoteProtocolError(f"message number {number} is unknown to protocol {MAJOR}.{MINOR}")
-    try:
-        values = _unpack(frame[2:])
-    except (ValueError, TypeError) as error:
-        raise RemoteProtocolError(f"{kind.__name__}: {error}") from error
-    try:
-        return tuple.__new__(kind, _checked(kind, values))  # the checks are the classes' own types
-    except ValueError as wrong:
-        raise RemoteProtocolError(str(wrong)) from None
+_codec = Codec(pack, unpack)
+encode, decode = _codec.encode, _codec.decode

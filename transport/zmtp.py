@@ -14,15 +14,23 @@ from __future__ import annotations
 
 import os
 import select
-import struct
-from _socket import AF_UNIX, MSG_DONTWAIT, MSG_NOSIGNAL, SO_SNDTIMEO, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET, socket
+from _socket import (
+    AF_UNIX,
+    MSG_DONTWAIT,
+    MSG_NOSIGNAL,
+    SO_SNDTIMEO,
+    SOCK_CLOEXEC,
+    SOCK_STREAM,
+    SOL_SOCKET,
+    socket,
+)
+from _struct import pack
+from _weakref import ref
 from errno import EHOSTUNREACH, ENETUNREACH, ENOTCONN, ETIMEDOUT
-from functools import cache
-from math import inf
 from time import monotonic
-from weakref import WeakSet
 
 from .errors import RemoteProtocolError, Unreachable
+from .messages import inf
 from .wire import MAX_FRAME
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
@@ -206,7 +214,7 @@ class Wire:
         while True:
             # The kernel's own limit: a non-blocking connect to a full backlog would fail at once. 0: for ever.
             left = int(max(0.0, until - monotonic()) * 1e6) or 1
-            self._socket.setsockopt(SOL_SOCKET, SO_SNDTIMEO, struct.pack("ll", *divmod(left, 10**6)))
+            self._socket.setsockopt(SOL_SOCKET, SO_SNDTIMEO, pack("ll", *divmod(left, 10**6)))
             try:
                 self._socket.connect(path)
                 self._socket.getpeername()
@@ -327,14 +335,18 @@ def _wants_keys(peer: Peer) -> bool:
 
 def closed_in_children(wire: Wire) -> None:
     """See to it that a child that is forked from now on closes its copy of ``wire``."""
-    _open_wires.add(wire)
-    _close_in_children()
+    key = id(wire)
+    _open_wires[key] = ref(wire, lambda _: _open_wires.pop(key, None))
 
 
-_open_wires: WeakSet[Wire] = WeakSet()
-_close_in_children = cache(lambda: os.register_at_fork(after_in_child=_close_all))  # once a process
+_open_wires: dict[int, ref[Wire]] = {}
 
 
 def _close_all() -> None:
-    for wire in list(_open_wires):
-        wire.close_in_child()
+    for known in list(_open_wires.values()):
+        wire = known()
+        if wire is not None:
+            wire.close_in_child()
+
+
+os.register_at_fork(after_in_child=_close_all)

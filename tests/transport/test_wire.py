@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from any_message import messages
 from holdfast.transport import wire
 from holdfast.transport.errors import LocalProtocolError, RemoteProtocolError
 from holdfast.transport.messages import (
     FOREVER,
     Acquire,
-    Cause,
     Changes,
     Fault,
     Gone,
@@ -23,42 +23,14 @@ from holdfast.transport.messages import (
     Hello,
     Mismatch,
     Mode,
-    Order,
     Queued,
-    Refusal,
-    Standing,
     Stop,
     Welcome,
 )
-from holdfast.transport.records import Claim, Member, Resource, Tally
+from holdfast.transport.records import Claim
 from scenes import holder
 
 ID = bytes(range(16))
-texts = st.text(st.characters(), max_size=40) | st.text(st.characters(categories=["Cs"]), max_size=5)
-VALUES: dict[str, st.SearchStrategy[object]] = {
-    "str": texts,
-    "int": st.integers(0, wire.MAX_INT),
-    "float": st.floats(0, allow_infinity=False, allow_nan=False) | st.just(FOREVER),
-    "bool": st.booleans(),
-    "bytes": st.binary(min_size=16, max_size=16),
-    "tuple[bytes, ...]": st.lists(st.binary(min_size=16, max_size=16), max_size=5).map(tuple),
-    "tuple[str, ...]": st.lists(texts, max_size=5).map(tuple),
-    "tuple[int, ...]": st.lists(st.integers(0, wire.MAX_INT), max_size=64).map(tuple),
-    "Mode": st.sampled_from(list(Mode)),
-    "Standing": st.sampled_from(list(Standing)),
-    "Order": st.sampled_from(list(Order)),
-    "Refusal": st.sampled_from(list(Refusal)),
-    "Cause": st.sampled_from(list(Cause)),
-}
-VALUES |= {
-    f"tuple[{kind.__name__}, ...]": st.lists(
-        st.builds(kind, *(VALUES[type_] for type_ in kind.__annotations__.values())), max_size=3
-    ).map(tuple)
-    for kind in (Claim, Resource, Tally, Member)
-}
-messages = st.sampled_from(list(wire.NUMBERS.values())).flatmap(
-    lambda kind: st.builds(kind, *(VALUES[type_] for type_ in kind.__annotations__.values()))
-)
 HELLO = Hello(0, ID, "host", "boot", 1, 2, 1000, "anna", "make -j4", "", "nightly", (ID, ID))
 
 
