@@ -1,12 +1,23 @@
-"""What benches share: a house, and figures that are no durations, shown below the table."""
+"""What benches share: a house, figures that are no durations, and the suite's one list of what it found.
+
+A run that is told to end (^C, or SIGTERM) leaves nothing behind: what it started ends with the block that started it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import signal
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
+from report import Scenario, write
+from suite import Suite
 from support import House
+
+if TYPE_CHECKING:
+    from pytest_benchmark.fixture import BenchmarkFixture
 
 
 @pytest.fixture
@@ -15,6 +26,40 @@ def house() -> Iterator[House]:
     with House() as built:
         built.run("run", "-r", "keeper", "--idle", "forever", "--", "true")
         yield built
+
+
+@pytest.fixture(scope="session")
+def found(request: pytest.FixtureRequest) -> Iterator[list[Scenario]]:
+    """All scenarios of this run; written when they have all been measured."""
+    scenarios: list[Scenario] = []
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    yield scenarios
+    signal.signal(signal.SIGTERM, before)
+    if not request.config.getoption("benchmark_disable"):
+        write(scenarios)
+
+
+@pytest.fixture(scope="session")
+def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Show a line at once, though the output of tests is kept; nothing where nobody looks."""
+    terminal = request.config.pluginmanager.getplugin("terminalreporter")
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+
+    def show(line: str) -> None:
+        if terminal is not None and capture is not None and not request.config.getoption("benchmark_disable"):
+            with capture.global_and_fixture_disabled():
+                terminal.write_line(line)
+
+    return show
+
+
+@pytest.fixture
+def suite(benchmark: BenchmarkFixture, found: list[Scenario], say: Callable[[str], None]) -> Iterator[Suite]:
+    """One scenario's run. Our environment is afterwards as it was: a client in this process finds its daemon by it."""
+    before = dict(os.environ)
+    yield Suite(benchmark, found, say)
+    os.environ.clear()
+    os.environ.update(before)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -1,7 +1,8 @@
 """How a scenario is run: every system that is here is started, and they take turns, round by round.
 
 The rule: systems of one scenario run in the same run, interleaved, each with the same clients from its first round to
-its last; nobody else's clients work meanwhile.
+its last; nobody else's clients work meanwhile. A system of others that fails is listed with its failure, and the rest
+go on.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from statistics import median
 from time import monotonic, sleep
 
 from clients import Client, Window, clients, work
 from report import Scenario
-from systems.everybody import COMMANDS, LIBRARIES
-from systems.ours import clean_environ
-from systems.system import Command, System
+from systems.everybody import COMMANDS, LIBRARIES, PEERS
+from systems.ours import SCRIPTS, clean_environ
+from systems.system import Command, System, run
 
-RATE, FAIRNESS, P99 = "cycles a second", "slowest by fastest", "p99 by p50"
+RATE, FAIRNESS, P99 = "cycles a second", "slowest client by fastest", "p99 by p50"
 HANDED, TIME, COMMANDS_RATE = "hand-over, µs", "milliseconds", "commands a second"
 WAITING = 0.02  # seconds after which a client that was told to ask stands in line, whichever the system
 
@@ -38,18 +40,34 @@ def servers(stack: ExitStack) -> Iterator[None]:
     os.sched_setaffinity(0, before - {max(before)} or before)
 
 
+@contextmanager
+def allowed(scenario: Scenario, name: str) -> Iterator[None]:
+    """If it is somebody else's system that fails in the block, that is noted, and the run goes on."""
+    try:
+        yield
+    except (RuntimeError, OSError, subprocess.CalledProcessError) as failure:
+        if name not in PEERS:
+            raise
+        scenario.failed[name] = str(failure).replace("\n", " ")
+
+
 def present(scenario: Scenario, names: Sequence[str], known: dict[str, System] | dict[str, Command]) -> list[str]:
     """Those of ``names`` that are installed; the others are noted as missing."""
     for name in names:
+        scenario.how[name] = known[name].how
         if missing := known[name].missing():
             scenario.missing[name] = missing
     return [name for name in names if name not in scenario.missing]
 
 
+def room(stack: ExitStack) -> Path:
+    """A directory of this run until ``stack`` ends; its path is short, as a socket's must be."""
+    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"bench-{os.getpid()}-", dir="/tmp")))
+
+
 def serve(stack: ExitStack, one: System | Command) -> str:
     """Start a system until ``stack`` ends; its address."""
-    directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp"))
-    return stack.enter_context(one.serving(Path(directory)))
+    return stack.enter_context(one.serving(room(stack)))
 
 
 def crowds(
@@ -62,32 +80,51 @@ def crowds(
     pinned: bool = False,
 ) -> dict[str, list[Client]]:
     """Start those systems, and for each of them one client a resource."""
-    here = present(scenario, names, LIBRARIES)
+    addresses: dict[str, str] = {}
+    crowd: dict[str, list[Client]] = {}
     with servers(stack) if pinned else ExitStack():
-        addresses = {name: serve(stack, LIBRARIES[name]) for name in here}
-    return {
-        name: stack.enter_context(clients(name, address, resources, readers=readers))
-        for name, address in addresses.items()
-    }
+        for name in present(scenario, names, LIBRARIES):
+            with allowed(scenario, name):
+                addresses[name] = serve(stack, LIBRARIES[name])
+    for name, address in addresses.items():
+        with allowed(scenario, name):
+            crowd[name] = stack.enter_context(clients(name, address, resources, readers=readers))
+    return crowd
+
+
+def working(scenario: Scenario, crowd: dict[str, list[Client]]) -> Iterator[tuple[str, list[Client]]]:
+    """Those whose system has not failed so far."""
+    return ((name, some) for name, some in crowd.items() if name not in scenario.failed)
 
 
 def contend(scenario: Scenario, crowd: dict[str, list[Client]], seconds: float) -> None:
     """One round in which each system's clients work for ``seconds``."""
-    for name, some in crowd.items():
-        note(scenario, name, work(some, seconds))
+    for name, some in working(scenario, crowd):
+        with allowed(scenario, name):
+            note(scenario, name, work(some, seconds))
 
 
 def note(scenario: Scenario, name: str, window: Window) -> None:
-    """The figures of one window."""
+    """The figures of one window; of clients beside each other only where there are several."""
     p50, p99 = window.wait(0.5), window.wait(0.99)
-    scenario.note(name, {RATE: window.rate, FAIRNESS: window.fairness})
-    scenario.note(name, {"least of a client": min(window.cycles), "most of a client": max(window.cycles)})
-    scenario.note(name, {"p50 wait, µs": p50, "p99 wait, µs": p99, P99: p99 / max(p50, 1.0)})
+    scenario.note(name, {RATE: window.rate, "p50 wait, µs": p50, "p99 wait, µs": p99, P99: p99 / max(p50, 1.0)})
+    if len(window.cycles) > 1:
+        least, most = min(window.cycles), max(window.cycles)
+        scenario.note(name, {"slowest client, cycles": least, "fastest client, cycles": most})
+        scenario.note(name, {FAIRNESS: window.fairness})
 
 
-def hand_over(scenario: Scenario, name: str, pair: list[Client], times: int) -> None:
-    """One holds, the other waits; from the release to the other's grant, again and again."""
-    holder, waiter = pair
+def hand_over(scenario: Scenario, crowd: dict[str, list[Client]], times: int) -> None:
+    """Of each pair one holds, the other waits; from the release to the other's grant, again and again."""
+    for name, (holder, waiter) in working(scenario, crowd):
+        with allowed(scenario, name):
+            taken = handed_over(holder, waiter, times)
+            scenario.note(name, {HANDED: median(taken), "longest, µs": max(taken)})
+
+
+def handed_over(holder: Client, waiter: Client, times: int) -> list[float]:
+    """Microseconds from each release to the other's grant."""
+    taken = []
     holder.tell("acquire")
     holder.answer()
     for turn in range(times):
@@ -97,39 +134,53 @@ def hand_over(scenario: Scenario, name: str, pair: list[Client], times: int) -> 
         released, running = holder.answer(), waiter.answer()
         assert isinstance(released, float)
         assert isinstance(running, float)
-        scenario.note(name, {HANDED: (running - released) * 1e6})
+        taken.append((running - released) * 1e6)
         holder, waiter = waiter, holder
     holder.tell("release")
     holder.answer()
+    return taken
 
 
-def commands(
-    scenario: Scenario, names: Sequence[str], rounds: int, once: Callable[[Command, str], dict[str, float]]
-) -> None:
-    """Let ``once`` measure each of these commands, in turns, ``rounds`` times; the first time is not counted."""
-    with ExitStack() as stack:
-        here = present(scenario, names, COMMANDS)
-        addresses = {name: serve(stack, COMMANDS[name]) for name in here}
-        for turn in range(rounds + 1):
-            for name, address in addresses.items():
-                figures = once(COMMANDS[name], address)
-                if turn:
-                    scenario.note(name, figures)
+def started(stack: ExitStack, scenario: Scenario, names: Sequence[str]) -> dict[str, str]:
+    """Start what those commands need; the address of each."""
+    addresses: dict[str, str] = {}
+    for name in present(scenario, names, COMMANDS):
+        with allowed(scenario, name):
+            addresses[name] = serve(stack, COMMANDS[name])
+    return addresses
+
+
+def commands(scenario: Scenario, addresses: dict[str, str], once: Callable[[Command, str], dict[str, float]]) -> None:
+    """One round in which ``once`` measures each of these commands."""
+    for name, address in addresses.items():
+        if name not in scenario.failed:
+            with allowed(scenario, name):
+                scenario.note(name, once(COMMANDS[name], address))
 
 
 def one_command(command: Command, address: str) -> dict[str, float]:
     """``true`` under a lock, from start to end."""
-    words, environ = [*command.words(address, "x"), "true"], clean_environ() | command.environ(address)
+    environ = clean_environ() | command.environ(address)
     begin = monotonic()
-    subprocess.run(words, env=environ, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    run([*command.words(address, "x"), "true"], environ)
     return {TIME: (monotonic() - begin) * 1000}
+
+
+def first_command() -> dict[str, float]:
+    """The same by ``holdfast run`` where no daemon runs yet, so that it starts one."""
+    with ExitStack() as stack:
+        environ = clean_environ() | {"HOLDFAST_RUN_DIR": str(room(stack))}
+        holdfast = str(SCRIPTS / "holdfast")
+        stack.callback(run, [holdfast, "stop", "--now"], environ)
+        begin = monotonic()
+        run([holdfast, "run", "-r", "x", "--", "true"], environ)
+        return {TIME: (monotonic() - begin) * 1000}
 
 
 def many_commands(command: Command, address: str, *, times: int, workers: int) -> dict[str, float]:
     """``times`` commands through one lock, ``workers`` at a time."""
     words = ["xargs", "-P", str(workers), "-n", "1", *command.words(address, "x"), "echo"]
-    numbers = "\n".join(map(str, range(times)))
-    begin = monotonic()
     environ = clean_environ() | command.environ(address)
-    subprocess.run(words, env=environ, check=True, input=numbers, text=True, stdout=subprocess.DEVNULL)
+    begin = monotonic()
+    run(words, environ, "\n".join(map(str, range(times))))
     return {COMMANDS_RATE: times / (monotonic() - begin)}

@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,18 +32,18 @@ def clean_environ() -> dict[str, str]:
 
 
 @contextmanager
-def daemon(*options: str, environ: dict[str, str] | None = None) -> Iterator[dict[str, str]]:
-    """Run ``holdfast serve``; the variables by which its clients find it."""
-    with tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp") as run_dir:  # a socket's path has 107 bytes
-        ours = {"HOLDFAST_RUN_DIR": run_dir, "HOLDFAST_AUTOSTART": "no"}
-        words = [str(SCRIPTS / "holdfast"), "serve", *options]
-        log = Path(run_dir) / "log"
+def daemon(directory: Path, *options: str, environ: dict[str, str] | None = None) -> Iterator[dict[str, str]]:
+    """Run ``holdfast serve`` with its files in ``directory``; the variables by which its clients find it."""
+    run_dir = directory / "run"
+    run_dir.mkdir(mode=0o700)
+    ours = {"HOLDFAST_RUN_DIR": str(run_dir), "HOLDFAST_AUTOSTART": "no"}
+    words = [str(SCRIPTS / "holdfast"), "serve", *options]
 
-        def listens() -> bool:
-            return "HFD001I" in log.read_text()
+    def listens() -> bool:
+        return "HFD001I" in (directory / "log").read_text()
 
-        with server(words, Path(run_dir), listens, environ=clean_environ() | ours, end=signal.SIGINT):
-            yield ours | (environ or {})
+    with server(words, directory, listens, environ=clean_environ() | ours, end=signal.SIGINT):
+        yield ours | (environ or {})
 
 
 class LockHandle:
@@ -78,7 +77,7 @@ class Holdfast:
 
     @contextmanager
     def serving(self, directory: Path) -> Iterator[str]:
-        with daemon(*self._options) as variables:
+        with daemon(directory, *self._options) as variables:
             yield json.dumps(variables)
 
     def handle(self, address: str, resource: str, *, shared: bool = False) -> Handle:
@@ -101,7 +100,7 @@ class HoldfastTcp(Holdfast):
             more, keys = _keys(directory)
             options += more
             environ |= keys
-        with daemon(*options, environ=environ) as variables:
+        with daemon(directory, *options, environ=environ) as variables:
             yield json.dumps(variables)
 
 
@@ -130,7 +129,7 @@ class HoldfastCommand:
 
     @contextmanager
     def serving(self, directory: Path) -> Iterator[str]:
-        with daemon() as variables:
+        with daemon(directory) as variables:
             yield json.dumps(variables)
 
     def words(self, address: str, resource: str) -> list[str]:

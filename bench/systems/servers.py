@@ -14,6 +14,7 @@ from pathlib import Path
 from .system import Handle, free_port, lacks, listens, server
 
 LEASE = 60  # seconds, for clients that must name one; longer than any round
+PROBE = 0.5  # seconds after which ZooKeeper, once asked, will not answer any more
 ZOOKEEPER_JAR = "/usr/share/java/zookeeper.jar"  # where Debian's package has it
 AGAIN = 0.1  # seconds between two attempts of a client that has no waiting of its own; redis-py's own value
 
@@ -102,7 +103,7 @@ class ZooKeeper:
 def _serves(port: int) -> bool:
     """Has ZooKeeper begun to serve? It listens long before, and never answers who comes so early."""
     try:
-        with socket.create_connection(("127.0.0.1", port), LEASE) as one:
+        with socket.create_connection(("127.0.0.1", port), PROBE) as one:
             one.sendall(b"srvr")
             return b"Mode:" in one.makefile("rb").read()
     except OSError:

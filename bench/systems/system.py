@@ -7,6 +7,7 @@ spoken to.
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
@@ -109,7 +110,13 @@ def server(
     log = directory / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=directory, env=environ
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=directory,
+            env=environ,
+            start_new_session=True,  # a ^C means us; we end it
         )
     try:
         _await(ready, process, log)
@@ -129,3 +136,22 @@ def _await(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Pat
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"{process.args!r} is not ready: {log.read_text(errors='replace')[-2000:]}")
         time.sleep(0.02)
+
+
+def run(words: Sequence[str], environ: Mapping[str, str], stdin: str = "") -> None:
+    """Run a command to its end; whatever cuts that short ends all that it started.
+
+    Raises:
+        subprocess.CalledProcessError: it failed.
+    """
+    process = subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environ, text=True, start_new_session=True
+    )
+    try:
+        process.communicate(stdin)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, words)
