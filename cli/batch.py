@@ -29,7 +29,7 @@ from .progress import Progress
 from .run import ENDS_THE_WAIT, LONG, asked_for, lock_from_settings
 from .workers import Manner, Team
 
-NOT_OURS = ("explain",)  # options of ``run`` that have no meaning for many commands
+NOT_OURS = ("explain", "hold")  # options of ``run`` that have no meaning for many commands
 
 
 def _batch(file: str, jobs: int, halt: bool, replace: str, **options: str | bool | None) -> int:

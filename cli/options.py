@@ -53,6 +53,7 @@ RUN = (
     Option(("--no-nest",), "no_nest", "Do not share what a command around this one holds."),
     Option(("--replace",), "replace", "The argument that stands for the element (default {}).", "STR", "{}"),
     Option(("--on-lost",), "on_lost", "What becomes of the command when the lock is lost (default run).", "run|kill"),
+    Option(("--hold",), "hold", "Whose end frees the lock (default wrapper).", "wrapper|command|tree"),
     *DAEMON,
     Option(("--lifespan",), "lifespan", "How long a daemon started here outlives its clients; 0: none.", "DURATION"),
     Option(("-c",), "config", "Another configuration file.", "FILE"),

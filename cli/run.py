@@ -46,6 +46,7 @@ class Manner(Frozen):
     kill_when_lost: bool = False
     ignored: Collection[int] = ()  # signals that end neither us nor the command while it runs
     interrupted: Callable[[int], int] = die_by  # how a signal ends us while we wait
+    environ: Callable[[Lock], dict[str, str]] = environment  # what the command finds besides ours
     explains: bool = True  # whether a signal may ask why we wait
 
 
@@ -75,7 +76,7 @@ def hold(lock: Lock, command: Sequence[str], manner: Manner) -> int:
         return manner.interrupted(interrupted.number)
     manner.granted(lock)
     try:
-        pid = start(manner.arguments(command, lock.element), {**inherited(), **environment(lock)}, signals)
+        pid = start(manner.arguments(command, lock.element), {**inherited(), **manner.environ(lock)}, signals)
     except NotRunnable:
         _unlock(lock, manner, rolled_back=True)
         raise
@@ -187,9 +188,14 @@ def asked_for(said: Mapping[str, Value]) -> Settings:
 
 
 def _lock(settings: Settings, command: Sequence[str]) -> Lock:
+    kind = Lock
+    if settings.hold != "wrapper":
+        from .hold import kind_of_lock
+
+        kind = kind_of_lock(settings)
     if settings.verbose:
-        return lock_from_settings(settings, command, _tell_message, LONG)
-    return lock_from_settings(settings, command, None, ...)
+        return lock_from_settings(settings, command, _tell_message, LONG, kind)
+    return lock_from_settings(settings, command, None, ..., kind)
 
 
 def lock_from_settings(
@@ -197,6 +203,7 @@ def lock_from_settings(
     command: Sequence[str],
     tell: Callable[[Message], None] | None = None,
     explain: float | EllipsisType | None = None,
+    kind: type[Lock] = Lock,
 ) -> Lock:
     """The lock that the settings describe; they must name a resource.
 
@@ -204,7 +211,7 @@ def lock_from_settings(
         explain: as that of ``Lock``.
     """
     assert settings.name
-    return Lock(
+    return kind(
         settings.name,
         settings.mode,
         quantity=settings.quantity,
@@ -222,6 +229,9 @@ def lock_from_settings(
 
 
 def _manner(settings: Settings, replace: str) -> Manner:
+    environ = environment
+    if settings.hold != "wrapper":
+        from .hold import environment_with_descriptor as environ
     return Manner(
         arguments=lambda words, element: [element if element and word == replace else word for word in words],
         granted=_tell_granted if settings.verbose else lambda lock: None,
@@ -229,6 +239,7 @@ def _manner(settings: Settings, replace: str) -> Manner:
         unlock_failed=lambda error: say(str(error)),
         kill_when_lost=settings.on_lost == "kill",
         ignored=settings.ignored_signals,
+        environ=environ,
     )
 
 
