@@ -67,6 +67,8 @@ class Lock:
         UsageError: an argument that has no meaning.
     """
 
+    _speaks = Session  # what a kind of lock says to the daemon
+
     def __init__(
         self,
         resource: str,
@@ -101,7 +103,7 @@ class Lock:
         self._entered = False  # a ``with`` block
         self._wire: Wire | None = None
         self._met: str | Peer | None = None  # where the incubator was that we asked last
-        self._session = Session(
+        self._session = self._speaks(
             identity.hello(
                 self._id,
                 os.environ,

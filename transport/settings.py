@@ -45,6 +45,7 @@ class Settings(Frozen):
 
     # the command
     on_lost: str = "run"  # or "kill"
+    hold: str = "wrapper"  # until who has ended: also "command" or "tree"
     conflict_exit_code: int | None = None  # 0 to 255; None: the usual one
     ignored_signals: tuple[int, ...] = ()
 
@@ -118,6 +119,7 @@ GROUPS: dict[str, dict[str, tuple[str, Reader]]] = {
     },
     "Command": {
         "OnLost": ("on_lost", values.one_of("run", "kill")),
+        "Hold": ("hold", values.one_of("wrapper", "command", "tree")),
         "ConflictExitCode": ("conflict_exit_code", lambda text, _: values.exit_code(text)),
     },
     "Daemon": {
