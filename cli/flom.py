@@ -17,6 +17,7 @@ from ..transport.errors import HoldfastError, InvalidSetting
 from ..transport.frozen import altered
 from ..transport.settings import Settings
 from ..transport.stderr import say
+from .begin import all_is_loaded, end
 from .child import NotRunnable, die_by
 from .exits import COMMAND_MISSING, FAILED, exit_code
 from .flom_options import OPTIONS, configured, consistent, not_parsed, number_from_text, numbered
@@ -49,7 +50,8 @@ NO_DAEMON, NONE_MAY_START, UNKNOWN_HOST, CONNECTION_LOST = -2, -105, -110, -130 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run ``flom`` with ``arguments`` (those of the process if None) and end the process."""
     words = sys.argv[1:] if arguments is None else arguments
-    sys.exit(guarded(lambda: _told(words), "flom"))
+    all_is_loaded()
+    end(guarded(lambda: _told(words), "flom"))
 
 
 def _told(arguments: Sequence[str]) -> int:

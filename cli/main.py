@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from .begin import outlive_questions
+from .begin import all_is_loaded, end, outlive_questions
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ else:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run ``holdfast`` with ``arguments`` (those of the process if None) and end the process."""
-    words = sys.argv[1:] if arguments is None else list(arguments)
-    sys.exit(guarded(lambda: _run(words)))
+    end(guarded(lambda: _run(sys.argv[1:] if arguments is None else list(arguments))))
 
 
 def _run(words: list[str]) -> int:
@@ -36,10 +35,12 @@ def _run(words: list[str]) -> int:
         if line is not None:
             from .run import run
 
+            all_is_loaded()
             options, command = line
             return run(command, **options)
     from .commands import run_holdfast
 
+    all_is_loaded()
     return run_holdfast(words)
 
 

@@ -1,4 +1,4 @@
-"""The first step: a signal that asks does not end what is starting."""
+"""The first and the last step: a signal that asks ends nobody who is starting; the end is as ever, only sooner."""
 
 from __future__ import annotations
 
@@ -52,6 +52,34 @@ def test_who_is_asked_before_anything_is_loaded_lives_if_it_may_wait(
         check=False,
     )
     assert (asked.returncode, asked.stdout) == (code, told)
+
+
+ENDING = """
+import atexit, gc, sys
+gc.disable()
+from holdfast.cli.begin import all_is_loaded, end
+all_is_loaded()
+print(gc.isenabled(), gc.get_freeze_count() > 0)
+atexit.register(print, "exit handler", flush=True)
+if sys.argv[1:]:
+    import threading
+    threading.Timer(0.01, print, ["thread"]).start()
+sys.stdout.flush()
+end(7)
+"""
+
+
+@pytest.mark.parametrize(("words", "last"), [([], "exit handler\n"), (["thread"], "thread\nexit handler\n")])
+def test_at_the_end_handlers_run_and_threads_are_waited_for(words: list[str], last: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", ENDING, *words],
+        env=checkout_environ(),
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (7, f"True True\n{last}")
 
 
 @pytest.mark.slow
