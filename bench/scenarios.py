@@ -114,6 +114,11 @@ def note(scenario: Scenario, name: str, window: Window) -> None:
         scenario.note(name, {FAIRNESS: window.fairness})
 
 
+def phase(turn: int, times: int) -> float:
+    """How long a client stands in line before a hand-over: at every phase of those who ask every 0.1 s."""
+    return WAITING + 0.1 * turn / times
+
+
 def hand_over(scenario: Scenario, crowd: dict[str, list[Client]], times: int) -> None:
     """Of each pair one holds, the other waits; from the release to the other's grant, again and again."""
     for name, (holder, waiter) in working(scenario, crowd):
@@ -129,7 +134,7 @@ def handed_over(holder: Client, waiter: Client, times: int) -> list[float]:
     holder.answer()
     for turn in range(times):
         waiter.tell("acquire")
-        sleep(WAITING + 0.1 * turn / times)  # at every phase of those who ask every 0.1 s
+        sleep(phase(turn, times))
         holder.tell("release")
         released, running = holder.answer(), waiter.answer()
         assert isinstance(released, float)
@@ -138,6 +143,18 @@ def handed_over(holder: Client, waiter: Client, times: int) -> list[float]:
         holder, waiter = waiter, holder
     holder.tell("release")
     holder.answer()
+    return taken
+
+
+def taken_alone(client: Client, times: int) -> list[float]:
+    """Microseconds that one client's request takes after the same pauses as a hand-over has."""
+    taken = []
+    for turn in range(times):
+        sleep(phase(turn, times))
+        client.tell("take")
+        answer = client.answer()
+        assert isinstance(answer, float)
+        taken.append(answer)
     return taken
 
 

@@ -5,7 +5,7 @@ clients start in the time of two. Each serves its own socket, order by order, on
 the end of the socket ends it. ``open`` makes its lock and takes it once, so that everything that is done once is done.
 ``run START SECONDS PAUSE`` locks and unlocks between two instants of the monotonic clock that all clients share, so
 that all are there from the first cycle to the last; ``PAUSE`` is how long each lock is held, in seconds. ``acquire``
-and ``release`` do one step and tell when.
+and ``release`` do one step and tell when; ``take`` does both and tells how many microseconds the first one took.
 """
 
 from __future__ import annotations
@@ -46,6 +46,11 @@ def obey(handle: Handle, order: str, *numbers: str) -> object:
         handle.acquire()
         return monotonic()
     begin = monotonic()
+    if order == "take":
+        handle.acquire()
+        taken = (monotonic() - begin) * 1e6
+        handle.release()
+        return taken
     handle.release()
     return begin
 
