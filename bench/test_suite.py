@@ -37,6 +37,7 @@ from scenarios import (
     room,
     serve,
     started,
+    taken_alone,
     working,
 )
 from suite import Suite
