@@ -17,8 +17,6 @@ Source: docs/protocol.md; the shape is that of h11 and of websockets' sans-I/O c
 
 from __future__ import annotations
 
-from math import inf
-
 from .errors import (
     Busy,
     Deadlock,
@@ -56,11 +54,14 @@ from .messages import (
     Release,
     Released,
     Welcome,
+    inf,
 )
 from .wire import decode, encode
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .wire import Message
 
 GRACE = 2.0  # seconds beyond the timeout, until we say that the daemon does not answer
@@ -183,6 +184,7 @@ class Session:
         self._epoch = 0
         self._address = ""
         self._outbox: list[bytes] = []
+        self._said: dict[object, tuple[tuple[object, ...], bytes]] = {}  # the last frame of a kind, and its fields
         self._attempts = 0  # connections in a row that led to nothing
         self._why = Why.FREE
         self._patience: float | None = None  # seconds that may still be spent waiting for answers
@@ -221,7 +223,7 @@ class Session:
         """
         if self.state is not State.HELD:
             raise LocalProtocolError(f"release while {self.state.value}")
-        self._outbox.append(encode(Release(self._epoch, rolled_back)))
+        self._say(Release, self._epoch, rolled_back)
         self._patience = UNLOCKING
         self.state = State.RELEASING
 
@@ -362,9 +364,14 @@ class Session:
 
     def _say_acquire(self, now: float) -> None:
         ask = self.ask
-        self._outbox.append(
-            encode(Acquire(ask.resource, self._epoch, ask.mode, ask.quantity, self._left(now), ask.nest))
-        )
+        self._say(Acquire, ask.resource, self._epoch, ask.mode, ask.quantity, self._left(now), ask.nest)
+
+    def _say(self, kind: Callable[..., Acquire | Release], *fields: object) -> None:
+        """Put a message into the outbox; it is mostly what was said the last time, and its frame is still there."""
+        said = self._said.get(kind)
+        if said is None or said[0] != fields:
+            said = self._said[kind] = fields, encode(kind(*fields))
+        self._outbox.append(said[1])
 
     def _left(self, now: float) -> float:
         if self.deadline is None:

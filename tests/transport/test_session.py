@@ -80,6 +80,16 @@ def test_an_attached_session_asks_again_with_one_message() -> None:
     assert session.state is State.HELD
 
 
+def test_each_message_says_what_is_wanted_this_time() -> None:
+    session = at(State.HELD)
+    for rolled_back, timeout in ((False, 3.0), (False, 3.0), (True, 4.0), (False, None)):
+        session.release(rolled_back=rolled_back)
+        session.acquire(timeout, 0.0)
+        asked = Acquire("printer", 99, Mode.PW, 2, FOREVER if timeout is None else timeout, True)
+        assert sent(session) == [Release(99, rolled_back), asked]
+        hears(session, GRANTED)
+
+
 def test_release_and_the_next_acquire_may_go_together() -> None:
     session = at(State.HELD)
     session.release(rolled_back=False)
