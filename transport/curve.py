@@ -21,7 +21,8 @@ import os
 import select
 import signal
 import socket
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from math import inf
 from threading import Thread
 from time import monotonic
@@ -184,6 +185,16 @@ class Wire(zmtp.Wire):
             self._hang_up()  # not more: at the end of the interpreter the pump moves no longer
 
 
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """What is started in here never takes a signal that is meant for the main thread."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class _Pump:
     """Carries messages between the DEALER and the other end of the pair: all that touches libzmq, in one thread."""
 
@@ -191,8 +202,9 @@ class _Pump:
         self.connection = -1  # its descriptor
         self._theirs = theirs
         self._waiting = b""  # what the DEALER does not take yet
-        self._context = zmq.Context(1)
-        self._dealer = self._context.socket(zmq.DEALER)
+        with _signals_blocked():  # libzmq's threads block them, but only when they come to run
+            self._context = zmq.Context(1)
+            self._dealer = self._context.socket(zmq.DEALER)
         _set_options(self._dealer, keys, keepalive)
         self._dealer.monitor("inproc://monitor", _WATCHED)
         self._monitor = self._context.socket(zmq.PAIR)
@@ -214,11 +226,8 @@ class _Pump:
 
     def start(self) -> None:
         """Begin to carry."""
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        try:
+        with _signals_blocked():
             self._thread.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def wait_ended(self) -> None:
         """Wait until the connection is closed; for nothing if ``start`` was never called."""

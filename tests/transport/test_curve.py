@@ -224,3 +224,20 @@ def test_it_reaches_ipv6(tmp_path: Path, alice: str, host: str) -> None:
         wire.close()
     finally:
         daemon.close()
+
+
+def test_no_thread_is_born_that_a_signal_could_find(
+    enter: Callable[[], curve.Wire], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked = []
+    new_socket = zmq.Context.socket
+
+    def listened(context: zmq.Context[zmq.Socket[bytes]], kind: int) -> zmq.Socket[bytes]:
+        blocked.append(len(signal.pthread_sigmask(signal.SIG_BLOCK, [])))
+        return new_socket(context, kind)
+
+    monkeypatch.setattr(zmq.Context, "socket", listened)
+    enter().close()
+    before = len(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+    assert before == 0
+    assert blocked[0] >= len(signal.valid_signals()) - 2, "KILL and STOP cannot be"
