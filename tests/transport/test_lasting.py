@@ -49,16 +49,16 @@ class Heir:
 def test_nothing_is_inherited_before_the_grant_and_after_the_end(
     house: House, kind: type[CommandLock | TreeLock]
 ) -> None:
-    before = os.listdir("/proc/self/fd")
     lock = kind("x", settings=house.settings)
-    assert lock.inherited == -1
-    with lock:
-        assert lock.inherited >= FIRST
-    assert lock.inherited == -1
-    lock.acquire()
-    lock.close()
-    assert lock.inherited == -1
-    assert os.listdir("/proc/self/fd") == before
+    for end in (lock.release, lock.close):
+        assert lock.inherited == -1
+        lock.acquire()
+        inherited = lock.inherited
+        os.fstat(inherited)
+        end()
+        assert lock.inherited == -1
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(inherited)
 
 
 def test_a_command_s_lock_is_given_back_and_ended_whoever_has_inherited_it(house: House) -> None:
