@@ -8,44 +8,54 @@ is told at once, and the exit code tells of all of them, as that of ``xargs``.
 from __future__ import annotations
 
 import os
-import signal
 import stat
-from collections.abc import Iterator
 from time import monotonic
-from typing import TextIO
 
-import click
-
-from ..transport.client import Lock
 from ..transport.errors import UsageError
-from ..transport.settings import Settings
+from ..transport.repeated import Repeated
 from ..transport.stderr import say
+from .begin import ASKS_WHY
 from .child import Signals, die_by, inherited
 from .exits import CONFLICT
-from .lines import Line, commands
-from .options import RUN
-from .parameters import parameter
+from .lines import Source
+from .options import RUN, Option
 from .progress import Progress
 from .run import ENDS_THE_WAIT, LONG, asked_for, lock_from_settings
 from .workers import Manner, Team
 
+TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+if TYPE_CHECKING:
+    import signal
+
+    from ..transport.settings import Settings
+    from .lines import Line
+    from .options import Value
+else:
+    import _signal as signal  # the same functions; signal itself makes enums of all their numbers, 3 ms
+
 NOT_OURS = ("explain", "hold")  # options of ``run`` that have no meaning for many commands
+OPTIONS = (
+    *(option for option in RUN if option.name not in NOT_OURS),
+    Option(("-j", "--jobs"), "jobs", "Run up to N at a time.", "N", "1"),
+    Option(("--halt",), "halt", "Start no other command after one that failed."),
+)
 
 
-def _batch(file: str, jobs: int, halt: bool, replace: str, **options: str | bool | None) -> int:
+def batch(file: Value = "-", **options: Value) -> int:
     """Run the commands in FILE, one a line, each while holding the lock NAME.
 
     Without FILE, or where it is -, they are read from standard input. Words are quoted as in a shell.
     """
+    jobs, halt, replace = _jobs(str(options.pop("jobs"))), bool(options.pop("halt")), str(options.pop("replace"))
     settings = asked_for(options)
-    lines, total = _read(file)
+    source, total = _read(str(file))
     began = monotonic()
-    stops = {number for number in ENDS_THE_WAIT if signal.getsignal(number) is not signal.SIG_IGN}
+    stops = {number for number in ENDS_THE_WAIT if signal.getsignal(number) != signal.SIG_IGN}
     progress = Progress(total, wanted=not settings.verbose)
     signals = Signals(ignored=settings.ignored_signals)
-    team = Team(lines, _manner(settings, replace, halt), signals, progress)
+    team = Team(source, _manner(settings, replace, halt), signals, progress)
     count = jobs if total is None else min(jobs, total)
-    team.run([_lock(settings, file, alone=count == 1) for _ in range(count)], stops - signals.ignored)
+    team.run([_lock(settings, str(file), alone=count == 1) for _ in range(count)], stops - signals.ignored, ASKS_WHY)
     progress.close()
     say(team.outcomes.summary(monotonic() - began))
     if team.stopped_by:
@@ -55,55 +65,42 @@ def _batch(file: str, jobs: int, halt: bool, replace: str, **options: str | bool
     return team.outcomes.exit_code(CONFLICT if settings.conflict_exit_code is None else settings.conflict_exit_code)
 
 
-batch = click.Command(
-    "batch",
-    callback=_batch,
-    help=_batch.__doc__,
-    context_settings={"max_content_width": 120},
-    params=[
-        *(parameter(option) for option in RUN if option.name not in NOT_OURS),
-        click.Option(["-j", "--jobs"], type=click.IntRange(1), metavar="N", default=1, help="Run up to N at a time."),
-        click.Option(["--halt"], is_flag=True, help="Start no other command after one that failed."),
-        click.Argument(["file"], default="-"),
-    ],
-)
+def _jobs(text: str) -> int:
+    if text.isascii() and text.isdecimal() and int(text):
+        return int(text)
+    raise UsageError(f"-j {text}: say how many commands may run at a time, at least 1")
 
 
-def _read(file: str) -> tuple[Iterator[Line], int | None]:
+def _read(file: str) -> tuple[Source, int | None]:
     """The command lines in ``file``, and how many there are; None if that is not known before they are read.
 
     Raises:
         UsageError: it cannot be read.
     """
     try:
-        stream = _standard_input() if file == "-" else _text(os.open(file, os.O_RDONLY | os.O_CLOEXEC))
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            return commands(stream), None
-        with stream:
-            lines = list(commands(stream))
+        descriptor = _standard_input() if file == "-" else os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        source = Source(descriptor)
+        return source, source.count() if regular else None
     except OSError as error:
         raise UsageError(f"cannot read {'standard input' if file == '-' else file}: {error.strerror}") from error
-    return iter(lines), len(lines)
 
 
-def _standard_input() -> TextIO:
+def _standard_input() -> int:
     """Our list; the commands find nothing on theirs, so that none of them eats what others are to do."""
-    stream = _text(os.dup(0))
+    ours = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    return stream
+    return ours
 
 
-def _text(descriptor: int) -> TextIO:
-    return open(descriptor, encoding="utf-8", errors="surrogateescape", newline="\n")
-
-
-def _lock(settings: Settings, file: str, *, alone: bool) -> Lock:
+def _lock(settings: Settings, file: str, *, alone: bool) -> Repeated:
     """A worker's own; several would explain to each other that they wait for each other."""
-    return lock_from_settings(
-        settings, ("holdfast", "batch", file), None, LONG if settings.verbose else ... if alone else None
-    )
+    explain = LONG if settings.verbose else ... if alone else None
+    lock = lock_from_settings(settings, ("holdfast", "batch", file), None, explain, Repeated)
+    assert isinstance(lock, Repeated)
+    return lock
 
 
 def _manner(settings: Settings, replace: str, halt: bool) -> Manner:
@@ -116,6 +113,6 @@ def _manner(settings: Settings, replace: str, halt: bool) -> Manner:
     )
 
 
-def _tell_granted(line: Line, lock: Lock) -> None:
+def _tell_granted(line: Line, lock: Repeated) -> None:
     element = f", element {lock.element}" if lock.element else ""
     say(f"{line}: granted{element}, token {lock.token}, after {lock.waited:.3f}s")

@@ -15,7 +15,7 @@ from ..transport.errors import UsageError
 from .options import RUN
 from .parameters import invoke, parameter
 
-# But for the first one, each is the object of that name in the module of that name.
+# But for the first two, each is the object of that name in the module of that name.
 COMMANDS = ("run", "batch", "status", "why", "serve", "mount", "umount", "stop", "dump", "discover", "config", "keygen")
 
 
@@ -30,6 +30,8 @@ class Commands(click.Group):
             return None
         if cmd_name == "run":
             return run_command()
+        if cmd_name == "batch":
+            return batch_command()
         command = getattr(import_module(f".{cmd_name}", __package__), cmd_name)
         assert isinstance(command, click.Command)
         return command
@@ -45,6 +47,19 @@ def run_command() -> click.Command:
         help=run.__doc__,
         context_settings={"allow_interspersed_args": False, "max_content_width": 120},
         params=[*map(parameter, RUN), click.Argument(["command"], nargs=-1, type=click.UNPROCESSED)],
+    )
+
+
+def batch_command() -> click.Command:
+    """``holdfast batch`` with the options of its table."""
+    from .batch import OPTIONS, batch
+
+    return click.Command(
+        "batch",
+        callback=batch,
+        help=batch.__doc__,
+        context_settings={"max_content_width": 120},
+        params=[*map(parameter, OPTIONS), click.Argument(["file"], default="-")],
     )
 
 

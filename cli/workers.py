@@ -5,46 +5,59 @@ command, passing a signal on and burying who has ended exclude each other, so no
 meets a stranger.
 
 Each worker is a thread with a ``Lock`` of its own: one connection for all its commands, whose answer to the release
-rides on the next grant. One more thread takes every signal in (they are blocked in all of them). A worker that waits
-for the lock or for the next line is *apart*: nobody waits for it when we are to stop, it touches its lock no more, and
-the end of the process takes it out of the line.
+travels with the next grant. One more thread takes every signal in (they are blocked in all of them). A worker that
+waits for the lock or for the next line is *apart*: nobody waits for it when we are to stop, it touches its lock no
+more, and the end of the process takes it out of the line.
+
+For a short command what a worker does between two of them is a third of the whole, so it does little: it asks for the
+lock in the same write that gives it back, if there is a next line already.
 """
 
 from __future__ import annotations
 
 import os
 import select
-import signal
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from threading import Condition, Thread
-from threading import Lock as Mutex
+from _thread import allocate_lock, start_new_thread
 from time import monotonic
-from typing import Protocol
 
-from ..transport.client import Lock
 from ..transport.errors import Busy, LockLost, TimedOut
+from ..transport.frozen import Frozen
 from ..transport.stderr import say
-from .child import GRACE, NotRunnable, Signals, environment, start
+from .child import GRACE, NotRunnable
 from .exits import COMMAND_MISSING
-from .lines import Line
 from .outcomes import Outcomes, how_it_ended
+from .starter import Starter
+
+TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from typing import Protocol
+
+    from ..transport.repeated import Repeated
+    from .child import Signals
+    from .lines import Line
+
+    class Lines(Protocol):
+        """Where the command lines come from."""
+
+        def take(self, *, wait: bool) -> Line | None: ...
+
+    class Steps(Protocol):
+        """Who is told of each command that has come to its end."""
+
+        def step(self) -> None: ...
+
+else:
+    import _signal as signal  # the same functions; signal itself makes enums of all their numbers, 3 ms
 
 
-class Steps(Protocol):
-    """Who is told of each command that has come to its end."""
-
-    def step(self) -> None: ...
-
-
-@dataclass(frozen=True)
-class Manner:
+class Manner(Frozen):
     """How commands are started, and what becomes of the others when one goes wrong."""
 
     environ: Mapping[str, str]
     arguments: Callable[[Sequence[str], str], list[str]]  # the words and the granted element → what is executed
-    granted: Callable[[Line, Lock], None] = lambda line, lock: None
+    granted: Callable[[Line, Repeated], None] = lambda line, lock: None
     kill_when_lost: bool = False
     halt: bool = False  # start no other after one that failed
 
@@ -55,7 +68,7 @@ class Team:
     ``errors`` has what ended a worker; ``stopped_by`` is the signal that told us to stop, 0 if none.
     """
 
-    def __init__(self, lines: Iterator[Line], manner: Manner, signals: Signals, progress: Steps) -> None:
+    def __init__(self, lines: Lines, manner: Manner, signals: Signals, progress: Steps) -> None:
         self.outcomes = Outcomes()
         self.errors: list[Exception] = []
         self.stopped_by = 0
@@ -63,50 +76,76 @@ class Team:
         self._manner = manner
         self._signals = signals
         self._progress = progress
-        self._reading = Mutex()
-        self._state = Condition(Mutex())  # guards all below, and the outcomes
+        self._buries = os.getpid() == 1
+        self._reading = allocate_lock()
+        self._over = allocate_lock()  # free when nobody is waited for any more
+        self._state = allocate_lock()  # guards all below, and the outcomes
         self._stopping = False
         self._pids: set[int] = set()
         self._working = 0
-        self._apart = 0
+        self._waiting = 0  # of those who work: how many are apart
+        self._apart = _Apart(self)
 
-    def run(self, locks: Sequence[Lock], stops: Collection[int]) -> None:
+    def run(self, locks: Sequence[Repeated], stops: Collection[int], asks_why: Collection[int] = ()) -> None:
         """Run all commands, a worker for each lock; return when the last one has ended, or we are to stop.
 
         Args:
             stops: signals after which no command starts.
+            asks_why: signals that, while no command runs, ask what we wait for.
         """
+        self._over.acquire()
         self._working = len(locks)
-        Thread(target=self._listen, args=(frozenset(stops),), daemon=True).start()
+        bell, rope = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        start_new_thread(self._listen, (frozenset(stops), frozenset(asks_why), rope))
         for lock in locks:
-            Thread(target=self._work, args=(lock,), daemon=True).start()
+            lock.bell = bell
+            start_new_thread(self._work, (lock,))
         with self._state:
-            self._state.wait_for(lambda: self._working == 0 or (self._stopping and self._working == self._apart))
+            self._look()
+        self._over.acquire()
 
     # --- signals ---
 
-    def _listen(self, stops: frozenset[int]) -> None:
-        taken = self._signals.taken - {signal.SIGCHLD}  # each worker waits for its own command
+    def _listen(self, stops: Collection[int], asks_why: Collection[int], rope: int) -> None:
+        taken = self._signals.taken if self._buries else self._signals.taken - {signal.SIGCHLD}
         while True:
             info = signal.sigwaitinfo(taken)
             with self._state:
                 if info.si_signo in stops:
                     self.stopped_by = self.stopped_by or info.si_signo
                     self._stop()
-                if self._signals.passes_on(info):
+                if info.si_signo == signal.SIGCHLD:
+                    self._bury_orphans()
+                elif self._signals.passes_on(info):
                     for pid in self._pids:
                         os.kill(pid, info.si_signo)
+                    if info.si_signo in asks_why and not self._pids:
+                        _ring(rope)
+
+    def _bury_orphans(self) -> None:
+        """As PID 1 of a container we inherit them; each worker buries its own command."""
+        try:
+            while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
+                if ended.si_pid in self._pids:
+                    return  # when its worker has done so, it is our turn again
+                os.waitpid(ended.si_pid, 0)
+        except ChildProcessError:
+            return
 
     def _stop(self) -> None:
         self._stopping = True
-        self._state.notify_all()
+        self._look()
+
+    def _look(self) -> None:
+        """Is there nobody left to be waited for?"""
+        if self._working == (self._waiting if self._stopping else 0) and self._over.locked():
+            self._over.release()
 
     # --- one worker ---
 
-    def _work(self, lock: Lock) -> None:
+    def _work(self, lock: Repeated) -> None:
         try:
-            while (line := self._next()) is not None and self._do(line, lock):
-                pass
+            self._do_all(lock)
         except Exception as error:  # whoever called run raises it again: a thread has nobody to tell
             with self._state:
                 self.errors.append(error)
@@ -114,99 +153,117 @@ class Team:
         finally:
             with self._state:
                 self._working -= 1
-                self._state.notify_all()
+                self._look()
 
-    def _next(self) -> Line | None:
-        with self._state:
-            if self._stopping:
-                return None
-        with self._set_apart(), self._reading:
-            return next(self._lines, None)
+    def _do_all(self, lock: Repeated) -> None:
+        """Run commands until there is no other; the lock is given back no later than somebody else could have it."""
+        code: int | None = None  # of the last command, while we still hold the lock under which it ran
+        starter: Starter | None = None
+        poll = select.poll()
+        while True:
+            line = self._next(wait=code is None)
+            if line is None and code is None:
+                return
+            if line is None or not self._get(lock, line, code):
+                if line is None:
+                    lock.release(rolled_back=code != 0)
+                code = None
+                continue
+            starter = starter or Starter(self._manner.environ, self._signals, lock)
+            code = self._run(line, lock, starter, poll)
+            if code is None:
+                lock.close()
+                return
 
-    def _do(self, line: Line, lock: Lock) -> bool:
-        """Run one command under the lock; return whether there may be another one."""
-        if line.fault:
+    def _next(self, *, wait: bool) -> Line | None:
+        """The next line that can be run; None: there is none, or none yet and we must not ``wait``."""
+        while True:
+            with self._apart:
+                line = self._take(wait=wait)
+            if line is None or not line.fault:
+                return line
             say(f"{line}: {line.fault}")
             self._ended(line, COMMAND_MISSING, 0.0, 0.0)
-            return True
+
+    def _take(self, *, wait: bool) -> Line | None:
+        if self._stopping or not self._reading.acquire(blocking=wait):
+            return None
         try:
-            with self._set_apart():
-                lock.acquire()
+            return self._lines.take(wait=wait)
+        finally:
+            self._reading.release()
+
+    def _get(self, lock: Repeated, line: Line, code: int | None) -> bool:
+        """Get the lock for ``line``; False: it was not to be had in time.
+
+        Args:
+            code: of the command that has ended under it; None: we do not hold it.
+        """
+        try:
+            with self._apart:
+                if code is None:
+                    lock.acquire()
+                else:
+                    lock.again(rolled_back=code != 0)
         except (Busy, TimedOut) as error:
             say(f"{line} not run: {error}")
             self._leave_out()
-            return True
-        began, waited = monotonic(), lock.waited
-        code = self._run(line, lock)
-        if code is None:
-            lock.close()
             return False
-        self._ended(line, code, monotonic() - began, waited)
-        lock.release(rolled_back=code != 0)
         return True
 
-    def _run(self, line: Line, lock: Lock) -> int | None:
+    def _run(self, line: Line, lock: Repeated, starter: Starter, poll: select.poll) -> int | None:
         """Run the command of ``line``; its exit code, or -N if a signal ended it; None: we are to stop."""
+        began, waited = monotonic(), lock.waited
         self._manner.granted(line, lock)
         words = self._manner.arguments(line.words, lock.element)
-        environ = {**self._manner.environ, **environment(lock)}
         try:
             with self._state:
                 if self._stopping:
                     return None
-                pid = start(words, environ, self._signals)
+                pid = starter.start(words)
                 self._pids.add(pid)
         except NotRunnable as error:
             say(f"{line}: {error}")
+            self._ended(line, COMMAND_MISSING, monotonic() - began, waited)
             return COMMAND_MISSING
         descriptor = os.pidfd_open(pid)
         try:
-            self._watch(pid, descriptor, lock)
+            self._watch(pid, descriptor, lock, poll)
         finally:
             os.close(descriptor)
             with self._state:
                 self._pids.remove(pid)
                 _, status = os.waitpid(pid, 0)
+                if self._buries:
+                    self._bury_orphans()
         code = os.waitstatus_to_exitcode(status)
         if code:
             say(f"{line}: {how_it_ended(code)}")
+        self._ended(line, code, monotonic() - began, waited)
         return code
 
-    def _watch(self, pid: int, descriptor: int, lock: Lock) -> None:
+    def _watch(self, pid: int, descriptor: int, lock: Repeated, poll: select.poll) -> None:
         """Wait until the command has ended; if the lock is lost meanwhile, say so, and end it if that is wanted."""
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
         connection = lock.fileno()
+        poll.register(descriptor, select.POLLIN)
         poll.register(connection, select.POLLIN)
         limit = None
         while True:
-            if connection >= 0 and (error := _lost(lock)):
-                poll.unregister(connection)
-                connection = -1
-                say(str(error))
-                if self._manner.kill_when_lost:
-                    os.kill(pid, signal.SIGTERM)
-                    limit = GRACE * 1000
             ready = poll.poll(limit)
             if not ready:
                 os.kill(pid, signal.SIGKILL)
                 limit = None
+            elif any(one == connection for one, _ in ready) and (error := _lost(lock)):
+                poll.unregister(connection)
+                say(str(error))
+                if self._manner.kill_when_lost:
+                    os.kill(pid, signal.SIGTERM)
+                    limit = GRACE * 1000
             if any(one == descriptor for one, _ in ready):
+                poll.unregister(descriptor)
                 return
 
     # --- what all of them know ---
-
-    @contextmanager
-    def _set_apart(self) -> Iterator[None]:
-        with self._state:
-            self._apart += 1
-            if self._stopping:
-                self._state.notify_all()
-        try:
-            yield
-        finally:
-            with self._state:
-                self._apart -= 1
 
     def _ended(self, line: Line, code: int, took: float, waited: float) -> None:
         with self._state:
@@ -223,7 +280,32 @@ class Team:
                 self._stop()
 
 
-def _lost(lock: Lock) -> LockLost | None:
+class _Apart:
+    """Those who wait for the lock or for a line: entered by each of them, for as long as it waits."""
+
+    def __init__(self, team: Team) -> None:
+        self._team = team
+
+    def __enter__(self) -> None:
+        team = self._team
+        with team._state:
+            team._waiting += 1
+            if team._stopping:
+                team._look()
+
+    def __exit__(self, *_error: object) -> None:
+        with self._team._state:
+            self._team._waiting -= 1
+
+
+def _ring(rope: int) -> None:
+    try:
+        os.write(rope, b"?")
+    except BlockingIOError:
+        return  # it is full of questions already
+
+
+def _lost(lock: Repeated) -> LockLost | None:
     """Read what the daemon has said."""
     try:
         lock.check()

@@ -10,8 +10,7 @@ import pytest
 
 from holdfast.actors.log import EVENTS
 from holdfast.cli import exits
-from holdfast.cli.batch import batch
-from holdfast.cli.commands import run_command
+from holdfast.cli.commands import batch_command, run_command
 from holdfast.cli.config import show
 from holdfast.cli.discover import discover
 from holdfast.cli.dump import dump
@@ -45,7 +44,7 @@ def codes(page: str, heading: str) -> set[str]:
     ("heading", "command"),
     [
         ("`holdfast run`", run_command()),
-        ("`holdfast batch`", batch),
+        ("`holdfast batch`", batch_command()),
         ("`holdfast status`", status),
         ("`holdfast why`", why),
         ("`holdfast serve`", serve),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.cli.lines import Line, commands
+from holdfast.cli.lines import CHUNK, Line, Source, commands
 
 WORDS = st.text(st.characters(exclude_characters="\0\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"), min_size=1)
 
@@ -63,3 +65,68 @@ def test_lines_are_read_as_they_are_wanted() -> None:
 
 def test_a_line_is_told_by_its_number_and_text() -> None:
     assert str(Line(3, "make all", ("make", "all"))) == "line 3 (make all)"
+
+
+def from_pipe() -> tuple[Source, int]:
+    """A source, and the descriptor by which lines come into it."""
+    theirs, ours = os.pipe()
+    return Source(theirs), ours
+
+
+def test_a_line_can_be_had_when_the_whole_of_it_is_there() -> None:
+    source, ours = from_pipe()
+    assert source.take(wait=False) is None
+    os.write(ours, b"echo a\n# none\n\necho b")
+    line = source.take(wait=True)
+    assert line == Line(1, "echo a", ("echo", "a"))
+    assert source.take(wait=False) is None
+    os.write(ours, b" c\necho d")
+    assert source.take(wait=False) == Line(4, "echo b c", ("echo", "b", "c"))
+    assert source.take(wait=False) is None
+    os.close(ours)
+    assert source.take(wait=True) == Line(5, "echo d", ("echo", "d"))
+    assert source.take(wait=True) is None
+    assert source.take(wait=False) is None
+
+
+def test_all_lines_can_be_counted_before_the_first_is_taken() -> None:
+    source, ours = from_pipe()
+    os.write(ours, b"a\n#\nb\n")
+    os.close(ours)
+    assert source.count() == 2
+    assert [source.take(wait=True), source.take(wait=True), source.take(wait=True)] == [
+        Line(1, "a", ("a",)),
+        Line(3, "b", ("b",)),
+        None,
+    ]
+
+
+@given(st.lists(st.binary(max_size=5), max_size=20), st.integers(1, 7))
+def test_lines_are_the_same_in_whatever_portions_they_come(texts: list[bytes], size: int) -> None:
+    whole = b"\n".join(texts)
+    source, ours = from_pipe()
+    found = []
+    for start in range(0, len(whole), size):
+        os.write(ours, whole[start : start + size])
+        while (line := source.take(wait=False)) is not None:
+            found.append(line)
+    os.close(ours)
+    while (line := source.take(wait=True)) is not None:
+        found.append(line)
+    assert found == list(commands(whole.decode("utf-8", "surrogateescape").split("\n")))
+
+
+def test_a_line_may_be_longer_than_what_is_read_at_once(tmp_path: Path) -> None:
+    long = "x" * (3 * CHUNK)
+    (tmp_path / "list").write_text(f"{long}\ny\n")
+    source = Source(os.open(tmp_path / "list", os.O_RDONLY))
+    assert source.count() == 2
+    assert source.take(wait=True) == Line(1, long, (long,))
+
+
+def test_bytes_that_are_no_text_stay_what_they_are() -> None:
+    source, ours = from_pipe()
+    os.write(ours, b"echo \xff\n")
+    line = source.take(wait=True)
+    assert line is not None
+    assert os.fsencode(line.words[1]) == b"\xff"

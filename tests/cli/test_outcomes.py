@@ -13,7 +13,8 @@ SLOW = Line(2, "sleep 1", ("sleep", "1"))
 
 
 def counted(*codes: int, left_out: int = 0) -> Outcomes:
-    outcomes = Outcomes(left_out=left_out)
+    outcomes = Outcomes()
+    outcomes.left_out = left_out
     for code in codes:
         outcomes.count(LINE, code, 0.0, 0.0)
     return outcomes

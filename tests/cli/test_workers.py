@@ -121,6 +121,63 @@ def test_a_signal_ends_a_wait_for_the_next_line(shared: House) -> None:
     assert waiter.wait(LIMIT) == 143
 
 
+def test_a_question_while_nothing_runs_is_answered_and_ends_nothing(shared: House) -> None:
+    holder = shared.hold("-r", "ask")
+    waiter = shared.spawn("batch", "-r", "ask", "-v", "-t", "1h")
+    assert waiter.stdin is not None
+    waiter.stdin.write("echo a\n")
+    waiter.stdin.close()
+    wait_until(lambda: waiting(shared, "ask") == 1, "one in line")
+    for _ in range(2):
+        waiter.send_signal(signal.SIGUSR1)
+        assert f"pid {holder.pid}" in wait_line(waiter.stderr, "waiting for ask (EX)")
+    shared.let_go(holder)
+    assert waiter.stdout is not None
+    assert waiter.stdout.read() == "a\n"
+    assert waiter.wait(LIMIT) == 0
+
+
+def test_a_question_while_a_command_runs_is_the_commands(shared: House) -> None:
+    spawned = shared.spawn("batch", "-r", "asked")
+    assert spawned.stdin is not None
+    spawned.stdin.write("sh -c 'trap \"echo heard; exit\" USR1; echo ready; while :; do sleep 0.01; done'\n")
+    spawned.stdin.close()
+    wait_line(spawned.stdout, "ready")
+    spawned.send_signal(signal.SIGUSR1)
+    assert spawned.stdout is not None
+    assert spawned.stdout.read() == "heard\n"
+    assert spawned.wait(LIMIT) == 0
+
+
+def test_the_lock_is_given_back_before_the_next_line_is_waited_for(shared: House) -> None:
+    spawned = shared.spawn("batch", "-r", "between")
+    assert spawned.stdin is not None
+    spawned.stdin.write("echo a\n")
+    spawned.stdin.flush()
+    wait_line(spawned.stdout, "a")
+    assert shared.run("run", "-r", "between", "-t", "1m", "true").returncode == 0
+    spawned.stdin.write("echo b\n")
+    spawned.stdin.close()
+    assert spawned.stdout is not None
+    assert spawned.stdout.read() == "b\n"
+    assert spawned.wait(LIMIT) == 0
+
+
+def test_others_in_line_have_their_turn_between_two_commands(shared: House) -> None:
+    order, go = shared.path / "order", shared.path / "go"
+    told = f"sh -c 'echo batch >> {order}; while [ ! -e {go} ]; do sleep 0.01; done'\n"
+    spawned = shared.spawn("batch", "-r", "fair")
+    assert spawned.stdin is not None
+    spawned.stdin.write(told * 2)
+    spawned.stdin.close()
+    wait_until(order.exists, "the first command")
+    other = shared.spawn("run", "-r", "fair", "sh", "-c", f"echo other >> {order}")
+    wait_until(lambda: waiting(shared, "fair") == 1, "another in line")
+    go.touch()
+    assert (other.wait(LIMIT), spawned.wait(LIMIT)) == (0, 0)
+    assert order.read_text().split() == ["batch", "other", "batch"]
+
+
 def test_a_lost_lock_is_told_and_nothing_starts_after_it() -> None:
     with House() as house:
         go = house.path / "go"

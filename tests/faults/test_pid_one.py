@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support import House, wait_line
+from support import LIMIT, House, wait_line
 
 CONTAINER = ["unshare", "--pid", "--fork", "--mount-proc"]
 
@@ -26,6 +26,16 @@ def first(house: House, *words: str) -> subprocess.Popen[str]:
     """A wrapper that is PID 1; the daemon runs outside, or it would die with the wrapper."""
     assert house.run("run", "-r", "outside", "true").returncode == 0
     return house.popen([*CONTAINER, *house.words("run", "-r", "inside", *words)])
+
+
+def first_of_many(house: House, lines: str) -> subprocess.Popen[str]:
+    """``holdfast batch`` as PID 1."""
+    assert house.run("run", "-r", "outside", "true").returncode == 0
+    spawned = house.popen([*CONTAINER, *house.words("batch", "-r", "inside")])
+    assert spawned.stdin is not None
+    spawned.stdin.write(lines)
+    spawned.stdin.close()
+    return spawned
 
 
 def pid_of_first(unshare: subprocess.Popen[str]) -> int:
@@ -62,3 +72,14 @@ def test_it_buries_orphans(house: House) -> None:
     orphan = "orphan=$(sh -c 'true >&2 & echo $!'); while [ -e /proc/$orphan ]; do :; done; echo buried"
     wrapper = first(house, "sh", "-c", orphan)
     assert wrapper.communicate() == ("buried\n", "")
+
+
+def test_it_buries_orphans_while_it_runs_many_commands(house: House) -> None:
+    """The first orphan ends while its command runs, the second one while another command does."""
+    first = "sh -c 'orphan=$(sh -c \"true >&2 & echo \\$!\"); while [ -e /proc/$orphan ]; do :; done; echo buried'\n"
+    leaves = f"sh -c 'sh -c \"while [ ! -e {house.path}/go ]; do :; done >&2 & echo \\$!\" > {house.path}/orphan'\n"
+    meets = f"sh -c 'touch {house.path}/go; while [ -e /proc/$(cat {house.path}/orphan) ]; do :; done; echo buried'\n"
+    wrapper = first_of_many(house, first + leaves + meets + "sh -c 'exit 3'\n")
+    assert wrapper.stdout is not None
+    assert wrapper.stdout.read() == "buried\nburied\n"
+    assert wrapper.wait(LIMIT) == 123
