@@ -29,7 +29,7 @@ from ..transport.report import as_json, document, matches, shows, summary
 from ..transport.settings import load
 from ..transport.stderr import say
 from ..transport.values import duration
-from .stopped import is_stopped
+from .stopped import condition
 from .table import BOLD, GREEN, RED, YELLOW, Cell, Column, table
 from .where import daemon_options
 from .words import show
@@ -171,13 +171,13 @@ def _ageless(view: ClaimView) -> object:
 # --- the table --------------------------------------------------------------------------------------------------------
 
 
-def rows(scene: Scene, pattern: str, now: float, wall: float, stopped: Callable[[Claim], bool]) -> list[list[Cell]]:
+def rows(scene: Scene, pattern: str, now: float, wall: float, state: Callable[[Claim], str]) -> list[list[Cell]]:
     """A row for each resource, below it its holders and its waiters in their order; then who is parked.
 
     Args:
         now: monotonic seconds, as in ``scene``.
         wall: Unix seconds at the same instant.
-        stopped: is the process of a session stopped?
+        state: what there is to say of the process of a session, as ``condition``.
     """
     made = []
     for view in scene.resources:
@@ -185,17 +185,17 @@ def rows(scene: Scene, pattern: str, now: float, wall: float, stopped: Callable[
             made.append(_resource_row(view, now, wall))
             for one in chain(view.holders, view.waiters):
                 name = f"  {visible(one.claim.resource)}" if view.kind is Kind.HIERARCHICAL else ""
-                made.append(_claim_row(name, view.kind, one, now, wall, stopped))
+                made.append(_claim_row(name, view.kind, one, now, wall, state))
     for one in scene.parked:
         if matches(one.claim.resource, pattern):
-            made.append(_claim_row(visible(one.claim.resource), Kind.SIMPLE, one, now, wall, stopped))
+            made.append(_claim_row(visible(one.claim.resource), Kind.SIMPLE, one, now, wall, state))
     return made
 
 
 def _lines(scene: Scene, pattern: str) -> list[str]:
     now, wall = monotonic(), time()
     room = _room()
-    made = rows(scene, pattern, now, wall, is_stopped)
+    made = rows(scene, pattern, now, wall, condition)
     if room is not None and room < WIDE:
         elsewhere = {row[HOST].text for row in made} - {"", visible(os.uname().nodename)}
         made = [_without(row, {SINCE} if elsewhere else {SINCE, HOST}) for row in made]
@@ -238,15 +238,15 @@ def _resource_row(view: ResourceView, now: float, wall: float) -> list[Cell]:
 
 
 def _claim_row(
-    name: str, kind: Kind, view: ClaimView, now: float, wall: float, stopped: Callable[[Claim], bool]
+    name: str, kind: Kind, view: ClaimView, now: float, wall: float, state: Callable[[Claim], str]
 ) -> list[Cell]:
     claim = view.claim
     holds = not view.position
     told = claim.standing.name.lower() + (f" {view.position}" if claim.standing.name == "WAITS" else "")
     if not claim.pid:
         told += ", on its way"
-    elif stopped(claim):
-        told += ", stopped"
+    elif why := state(claim):
+        told += f", {why}"
     who = (visible(claim.user) or str(claim.uid), visible(claim.host), str(claim.pid)) if claim.pid else ("", "", "")
     what = (visible(claim.key), visible(claim.job), visible(claim.command), visible(claim.reason))
     return [

@@ -21,10 +21,14 @@ from ..transport.picture import ClaimView, ResourceView, Scene
 from ..transport.report import Json, as_json, document
 from ..transport.settings import load
 from .reasons import Link, Need, everybody, links, need, related
-from .stopped import is_stopped
+from .stopped import condition
 from .where import daemon_options
 from .words import show
 
+STATES = {
+    "stopped": "it goes on only when somebody continues it",
+    "ended": "what it started has inherited the lock, and holds it until all of that has ended",
+}
 NAMED = 3  # of several people, those who are named on one line
 
 
@@ -194,8 +198,9 @@ class _Words:
         lines = [f"{told}, {self._since(view)}{after}"]
         around = [self._known[one] for one in view.claim.inside if one in self._known]
         lines += [f"   inside {person(one.claim)}, which has {visible(one.claim.resource)}" for one in around]
-        if is_stopped(view.claim):
-            lines.append("   stopped: it goes on only when somebody continues it")
+        state = condition(view.claim)
+        if state:
+            lines.append(f"   {state}: {STATES[state]}")
         needed = self._case.needs.get(view.claim.session)
         if needed is None:
             return lines + self._links(view)

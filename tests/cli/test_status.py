@@ -30,9 +30,9 @@ from support import LIMIT, House, wait_state, wait_until
 HALF_PAST = strftime("%H:%M:%S", localtime(WALL - 10))
 
 
-def lines(shown: Scene, pattern: str = "", stopped: Callable[[Claim], bool] = lambda claim: False) -> list[list[str]]:
+def lines(shown: Scene, pattern: str = "", state: Callable[[Claim], str] = lambda claim: "") -> list[list[str]]:
     """The words of the table, without its titles."""
-    return [line.split() for line in table(COLUMNS, rows(shown, pattern, NOW, WALL, stopped))[1:]]
+    return [line.split() for line in table(COLUMNS, rows(shown, pattern, NOW, WALL, state))[1:]]
 
 
 def test_a_resource_stands_above_its_holders_and_its_waiters_in_their_order() -> None:
@@ -52,7 +52,7 @@ def test_a_resource_stands_above_its_holders_and_its_waiters_in_their_order() ->
 
 def test_a_job_and_a_reason_are_told_if_there_are_any() -> None:
     shown = scene(resource("printer"), holder("a", job="17", reason="nightly"))
-    titles, _, row = table(COLUMNS, rows(shown, "", NOW, WALL, lambda claim: False))
+    titles, _, row = table(COLUMNS, rows(shown, "", NOW, WALL, lambda claim: ""))
     assert titles.split() == [
         "NAME",
         "MODE",
@@ -95,7 +95,7 @@ def test_the_parked_and_the_refused_are_told() -> None:
 
 def test_who_is_stopped_and_who_is_on_its_way_is_shown_as_such() -> None:
     shown = scene(resource("printer"), holder("a"), waiter("b", pid=0, host="", user="", command=""))
-    _, stopped, coming = lines(shown, stopped=lambda claim: claim.pid == 4711)
+    _, stopped, coming = lines(shown, state=lambda claim: "stopped" if claim.pid == 4711 else "")
     assert stopped[1:3] == ["holds,", "stopped"]
     assert coming[1:6] == ["waits", "1,", "on", "its", "way"]
     assert len(coming) == 8
@@ -117,7 +117,7 @@ def test_what_a_client_said_never_reaches_the_terminal_as_it_is() -> None:
     shown = scene(
         resource("printer"), holder("a", **dict.fromkeys(("command", "user", "host", "key", "job", "reason"), evil))
     )
-    told = "\n".join(table(COLUMNS, rows(shown, "", NOW, WALL, lambda claim: False)))
+    told = "\n".join(table(COLUMNS, rows(shown, "", NOW, WALL, lambda claim: "")))
     assert told.replace("\n", "").isprintable()
     assert told.count("\\x1b[2J\\u202e\\x9b") == 6
 

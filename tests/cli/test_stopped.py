@@ -1,4 +1,4 @@
-"""Whether a client is stopped is what the kernel says, and only about this machine's processes."""
+"""Whether a client is stopped or has ended is what the kernel says, and only about this machine's processes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from holdfast.cli.stopped import is_stopped
-from scenes import holder
+from holdfast.cli.stopped import condition
+from scenes import holder, waiter
 from support import wait_state
 
 HERE = os.uname().nodename
+NOBODY = 2**22 + 1  # more than any process id
 
 
 @pytest.fixture
@@ -24,8 +25,8 @@ def sleeper() -> Iterator[int]:
     process.wait()
 
 
-def test_a_process_that_runs_is_not_stopped() -> None:
-    assert not is_stopped(holder("a", host=HERE, pid=os.getpid()))
+def test_of_a_process_that_runs_there_is_nothing_to_say() -> None:
+    assert condition(holder("a", host=HERE, pid=os.getpid())) == ""
 
 
 @pytest.mark.slow
@@ -33,14 +34,32 @@ def test_a_process_is_stopped_until_it_goes_on(sleeper: int) -> None:
     claim = holder("a", host=HERE, pid=sleeper)
     os.kill(sleeper, signal.SIGSTOP)
     wait_state(sleeper, "T")
-    assert is_stopped(claim)
-    assert not is_stopped(holder("a", host="elsewhere", pid=sleeper))
-    assert not is_stopped(holder("a", host=HERE, pid=sleeper, peer="192.0.2.7/48832"))
+    assert condition(claim) == "stopped"
+    assert condition(waiter("a", host=HERE, pid=sleeper)) == "stopped"
+    assert condition(holder("a", host="elsewhere", pid=sleeper)) == ""
+    assert condition(holder("a", host=HERE, pid=sleeper, peer="192.0.2.7/48832")) == ""
     os.kill(sleeper, signal.SIGCONT)
     wait_state(sleeper, "S")
-    assert not is_stopped(claim)
+    assert condition(claim) == ""
 
 
-def test_of_a_process_that_is_gone_or_on_its_way_nothing_is_said() -> None:
-    assert not is_stopped(holder("a", host=HERE, pid=2**22 + 1))
-    assert not is_stopped(holder("a", host="", pid=0))
+@pytest.mark.slow
+def test_a_holder_has_ended_when_its_process_has(sleeper: int) -> None:
+    os.kill(sleeper, signal.SIGKILL)
+    wait_state(sleeper, "Z")
+    assert condition(holder("a", host=HERE, pid=sleeper)) == "ended"
+    assert condition(holder("a", host=HERE, pid=NOBODY)) == "ended"
+
+
+def test_of_who_is_not_of_this_machine_or_on_its_way_or_waits_no_end_is_told() -> None:
+    assert condition(holder("a", host=HERE, pid=NOBODY, peer="192.0.2.7/48832")) == ""
+    assert condition(holder("a", host="", pid=0)) == ""
+    assert condition(waiter("a", host=HERE, pid=NOBODY)) == ""
+
+
+def test_a_process_that_is_hidden_has_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(pid: int, number: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", forbidden)
+    assert condition(holder("a", host=HERE, pid=NOBODY)) == ""

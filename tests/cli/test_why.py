@@ -133,10 +133,11 @@ def test_nested_sessions_are_named(ask: Ask) -> None:
     assert "   inside alice on node1, pid 4711, which has printer" in lines(ask(shown, "printer"))
 
 
-def test_a_stopped_holder_is_told(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "is_stopped", lambda claim: claim.session == "a")
+@pytest.mark.parametrize("state", ["stopped", "ended"])
+def test_a_holder_that_cannot_let_go_is_told(ask: Ask, monkeypatch: pytest.MonkeyPatch, state: str) -> None:
+    monkeypatch.setattr(module, "condition", lambda claim: state if claim.session == "a" else "")
     told = lines(ask(scene(resource("printer"), holder("a"), waiter("b")), "printer"))
-    assert [at for at, line in enumerate(told) if "stopped: " in line] == [2]
+    assert [at for at, line in enumerate(told) if f"   {state}: " in line] == [2]
 
 
 def test_who_has_a_place_behind_somebody_needs_both(ask: Ask) -> None:

@@ -96,6 +96,14 @@ def test_what_a_killed_wrapper_s_command_did_is_rolled_back(house: House, hold: 
     assert counted(house) == {"released": 1, "failed": 0, "vanished": 1, "lost": 0}
 
 
+def test_who_looks_sees_that_the_wrapper_has_ended(house: House) -> None:
+    wrapper = killed_while_it_holds(house, "command")
+    wait_until(lambda: "holds, ended" in house.run("status").stdout)
+    told = house.run("why", "work").stdout
+    assert f"pid {wrapper.pid}" in told
+    assert "ended: what it started has inherited the lock" in told
+
+
 # --- the command ends -------------------------------------------------------------------------------------------------
 
 
