@@ -119,6 +119,15 @@ def test_who_would_not_wait_hears_who_holds_it() -> None:
     assert refused == Refused(Refusal.BUSY, "printer is not free: held by alice on node1, pid 4711 (make), for 0.0s")
 
 
+def test_who_waits_for_the_next_tick_is_let_in_when_it_comes() -> None:
+    bench = Bench("_t_%M[1]")
+    bench.release(bench.holder())
+    assert bench.ask(A) == [(A, Queued(1))]
+    [(to, answer)] = bench.wait(60.0)  # type: ignore[misc]  # a tuple, or the test fails
+    assert to is A
+    assert isinstance(answer, Granted)
+
+
 def test_who_asks_again_within_a_tick_hears_that_it_is_too_early() -> None:
     bench = Bench("_t_%M[1]")
     bench.ask(A)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Container, Iterator
 
 import pytest
@@ -231,6 +232,39 @@ def test_an_actor_is_woken_when_it_said_and_not_before(bench: Bench) -> None:
     bench.start()
     assert bench.end() == 0
     assert bench.actor.ticks == 1
+
+
+class Minded(Actor):
+    """Ends when it has heard of as many signals as ``enough``."""
+
+    enough = 3
+
+    def __init__(self) -> None:
+        super().__init__(lambda session, message: [])
+        self.signals: list[int] = []
+
+    def signalled(self, number: int, now: float) -> list[Effect]:
+        self.signals.append(number)
+        return [Finish("told to")] if len(self.signals) == self.enough else []
+
+
+def test_each_signal_that_has_come_is_told_to_the_actor(bench: Bench) -> None:
+    actor = Minded()
+    ours, theirs = os.pipe()
+    try:
+        process = Process(actor, Router(f"{bench.path}-minded", limit=1000), signals=ours)
+        os.write(theirs, bytes((15, 2, 15)))
+        assert process.run() == 0
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert actor.signals == [15, 2, 15]
+
+
+@pytest.mark.parametrize("left", [0.0, -1.0, -1e9, float("-inf")])
+def test_a_wake_up_call_that_is_due_or_late_is_no_nap_at_all(bench: Bench, left: float) -> None:
+    bench.actor.wake = time.monotonic() + left
+    assert bench.process._patience() == 0
 
 
 @pytest.mark.parametrize("at", [1e12, 1e300, float("inf")])
