@@ -18,6 +18,7 @@ from ..transport.errors import RemoteProtocolError
 from ..transport.messages import MAJOR, MINOR, Here, Mismatch, Seek
 from ..transport.quick import decode, encode
 from ..transport.wire import NUMBERS, Message, OtherVersion
+from .noise import Noise
 
 LARGER = 2  # so many times as large as its question may an answer be
 OFTEN = 10.0  # answers a second to one source …
@@ -25,7 +26,6 @@ FIRST = 20  # … after so many at once
 OFTEN_HOST = 1000.0  # answers a second to one host …
 FIRST_HOST = 2000  # … after so many at once
 SOURCES = 4096  # that are remembered; the one that has asked least lately is forgotten first
-QUIET = 60.0  # seconds between two lines in the log about one kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Answerer:
         self._being = being
         self._sources = Rate(OFTEN, FIRST)
         self._hosts = Rate(OFTEN_HOST, FIRST_HOST)
-        self._told: dict[str, tuple[int, float]] = {}  # kind -> how many were told, and when
+        self._noise = Noise(self.passed_over)
 
     def answer(self, frame: bytes, source: tuple[str, int], now: float) -> bytes | None:
         """The answer to the datagram ``frame``; None if there is none.
@@ -108,18 +108,11 @@ class Answerer:
 
         The first of a kind is told at once, the next ones when a minute has passed.
         """
-        due = []
-        for kind, number in self.passed_over.items():
-            told, at = self._told.get(kind, (0, now - QUIET))
-            if number > told and now - at >= QUIET:
-                self._told[kind] = (number, now)
-                due.append((kind, number - told))
-        return due
+        return self._noise.to_tell(now)
 
     def wakes_at(self) -> float | None:
         """When there is more to tell; None if everything is told."""
-        untold = [at + QUIET for kind, (told, at) in self._told.items() if self.passed_over[kind] > told]
-        return min(untold, default=None)
+        return self._noise.wakes_at()
 
 
 class Rate:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.actors.answerer import FIRST, FIRST_HOST, LARGER, OFTEN, QUIET, SOURCES, Answerer, Being, Rate
+from holdfast.actors.answerer import FIRST, FIRST_HOST, LARGER, OFTEN, SOURCES, Answerer, Being, Rate
+from holdfast.actors.noise import PAUSE
 from holdfast.transport.errors import RemoteProtocolError
 from holdfast.transport.messages import MAJOR, Here, Mismatch, Seek, Stop
 from holdfast.transport.search import PADDING
@@ -103,9 +104,9 @@ def test_the_log_hears_of_the_first_of_a_kind_at_once_and_of_the_others_once_a_m
         one.answer(b"?", SOURCE, 131.0)
     one.answer(encode(Stop(now=True)), SOURCE, 131.0)
     assert one.to_tell(131.0) == [("not a question", 1)]
-    assert one.wakes_at() == 130.0 + QUIET
-    assert one.to_tell(130.0 + QUIET) == [("not a message", 1000)]
-    assert one.to_tell(130.0 + 2 * QUIET) == []
+    assert one.wakes_at() == 130.0 + PAUSE
+    assert one.to_tell(130.0 + PAUSE) == [("not a message", 1000)]
+    assert one.to_tell(130.0 + 2 * PAUSE) == []
 
 
 def test_an_answer_that_could_not_be_sent_does_not_count() -> None:
