@@ -5,7 +5,9 @@ The table "When the network breaks" in ``docs/manual.md`` says it in words; each
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -105,6 +107,24 @@ def test_a_host_that_comes_back_is_told_what_it_lost(
     err = holder.communicate(timeout=LIMIT)[1]
     assert holder.returncode == 99
     assert "lost" in err
+
+
+def test_a_tree_that_nobody_reads_for_holds_as_long_as_its_host_is_there(
+    mojan: Host, presanella: Host, quick: tuple[str, str]
+) -> None:
+    where = serve(mojan, "ipv4", *quick)
+    words = ("run", "--hold", "tree", "-r", "printer", *where, *quick, "--", "sh", "-c", "sleep 1000 & echo $!")
+    wrapper = presanella.spawn(*words)
+    assert wrapper.stdout is not None
+    left = int(wrapper.stdout.readline())
+    assert wrapper.wait(LIMIT) == 0
+    refused = mojan.run("run", "-t", str(BOUND + 1.0), "-r", "printer", *where, "--", "true")
+    assert refused.returncode == 98  # its kernel answers for it
+    waiter = waits(mojan, *where)
+    with within(BOUND):
+        presanella.unplug()
+        assert waiter.communicate(timeout=LIMIT)[0] == "mine\n"
+    os.kill(left, signal.SIGKILL)
 
 
 def test_a_waiter_that_vanished_is_passed_over(mojan: Host, presanella: Host, quick: tuple[str, str]) -> None:
