@@ -38,6 +38,15 @@ def _run(words: list[str]) -> int:
             all_is_loaded()
             options, command = line
             return run(command, **options)
+    if words[:1] == ["batch"]:
+        outlive_questions()
+        from .batch import OPTIONS, batch
+        from .options import read
+
+        line = read(OPTIONS, words[1:], anywhere=True)
+        if line is not None and len(line[1]) < 2:
+            all_is_loaded()
+            return batch(*line[1], **line[0])
     from .commands import run_holdfast
 
     all_is_loaded()
