@@ -109,6 +109,7 @@ class Incubator:
         self._stacks = Stacks()
         self._told_to_stop = False  # by a person, who so takes the dead names upon himself
         self._idle_at: float | None = None
+        self._refill_at: float | None = None
         self._kill_at: float | None = None
 
     def open(self, now: float) -> list[Effect]:
@@ -181,9 +182,13 @@ class Incubator:
     def _start_lockers(self, now: float) -> list[Effect]:
         """Those that are needed, as far as they may be; who cannot be served is refused."""
         effects: list[Effect] = []
-        wanted, starting = self._whereabouts.wanted, self._staff.starting(LOCKER)
-        spare = self._pool_size if self._life is Life.RUNNING else 0
-        needed = spare + len(wanted) - len(self._lockers.pool) - starting
+        wanted = self._whereabouts.wanted
+        spare = len(self._lockers.pool) + self._staff.starting(LOCKER) - len(wanted)
+        missing = (self._pool_size if self._life is Life.RUNNING else 0) - spare
+        self._refill_at = self._lockers.refills_at() if missing > 0 else None
+        if self._refill_at is not None and self._refill_at <= now:
+            self._refill_at = None
+        needed = missing if self._refill_at is None else -spare
         if needed > 0 and self._staff.hires:
             room = self._lockers.room(self._staff.count(LOCKER), now)
             for _ in range(int(min(needed, room))):
@@ -257,8 +262,8 @@ class Incubator:
     # --- time, and the end -----------------------------------------------------------------------------------------
 
     def wakes_at(self) -> float | None:
-        """The end of somebody's wait, of our idle time, or of our patience with children."""
-        instants = [self._idle_at, self._kill_at, *(keeper.wakes_at() for keeper in self._keepers())]
+        """The end of somebody's wait, of our idle time, or of our patience with children; new spare lockers."""
+        instants = [self._idle_at, self._refill_at, self._kill_at, *(keeper.wakes_at() for keeper in self._keepers())]
         return min((at for at in instants if at is not None), default=None)
 
     def _keepers(self) -> tuple[Whereabouts, Staff, Dumps, Stacks, Records]:

@@ -21,6 +21,7 @@ from .staff import Child
 LATELY = 1.0  # seconds after it was named to somebody in which a locker does not retire
 RESTARTS = 5  # spare lockers that may die …
 RESTART_SPAN = 60.0  # … within so many seconds
+PAUSE = 0.025  # seconds in which whoever got a spare locker is left alone with it, before a new one is started
 FULL = 1.0  # seconds until another one is started after one that found no port
 
 
@@ -55,6 +56,7 @@ class Lockers:
         self.dead: dict[str, str] = {}  # resource -> why it is refused
         self.pool: deque[Child] = deque()  # those without a resource
         self.serves: dict[int, str] = {}  # child -> resource
+        self._taken: deque[float] = deque([-inf, -inf], maxlen=2)  # when spare ones were, the last two times
         self._deaths: deque[float] = deque(maxlen=RESTARTS)  # of spare ones
 
     def assign(self, key: str, creator: Locate, number: int, now: float) -> Served:
@@ -64,6 +66,7 @@ class Lockers:
             number: by which people know the resource.
         """
         child = self.pool.popleft()
+        self._taken.append(now)
         epoch = self._last_epoch = max(self._last_epoch + 1, self._clock())
         assign = Assign(key, epoch, creator.idle, creator.order, number, creator.resource)
         served = self.table[key] = Served(child, assign, now, now)
@@ -100,6 +103,12 @@ class Lockers:
             "stop the daemon (holdfast stop) when nobody is, to have it served again"
         )
         return self.table.pop(key)
+
+    def refills_at(self) -> float:
+        """When spare ones may be started: a moment after one was taken, for its first lock needs the processor as
+        well; at once where they are taken one after the other."""
+        before, last = self._taken
+        return last if last - before < PAUSE else last + PAUSE
 
     def without_port(self, now: float) -> None:
         """One that was started found no port: others use them."""

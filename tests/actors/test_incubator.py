@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from holdfast.actors.lockers import LATELY
+from holdfast.actors.lockers import LATELY, PAUSE
 from holdfast.actors.process import UNEXPECTED, StartChild
 from holdfast.transport.messages import (
     FOREVER,
@@ -31,15 +31,33 @@ def test_the_daemon_begins_with_its_pool() -> None:
     assert Bench(pool=2).opening == [StartChild(1, "locker"), StartChild(2, "locker")]
 
 
-def test_a_new_resource_is_assigned_to_a_locker_of_the_pool_and_the_pool_is_filled_again() -> None:
+def test_a_new_resource_is_assigned_to_a_locker_of_the_pool_and_the_pool_is_filled_again_a_moment_later() -> None:
     bench = Bench(pool=1)
     bench.ready(1)
     assert bench.locate(A, idle=3.0) == [
         (1, Assign("printer", CLOCK, 3.0, Order.FIFO, 3, "printer")),
         (1, Expect(session_id(1), 2)),
         (A, Located("locker-1.sock", CLOCK)),
-        StartChild(2, "locker"),
     ]
+    assert bench.incubator.wakes_at() == bench.now + PAUSE
+    assert bench.wait(PAUSE / 2) == []
+    assert bench.wait(PAUSE / 2) == [StartChild(2, "locker")]
+
+
+def test_where_new_resources_come_one_after_the_other_the_pool_is_filled_at_once() -> None:
+    bench = Bench(pool=2)
+    bench.ready(1)
+    bench.ready(2)
+    bench.locate(A, "printer")
+    assert bench.locate(B, "plotter")[-2:] == [StartChild(3, "locker"), StartChild(4, "locker")]
+
+
+def test_who_waits_for_a_locker_does_not_wait_for_the_moment_in_which_the_pool_is_not_filled() -> None:
+    bench = Bench(pool=1)
+    bench.ready(1)
+    bench.locate(A, "printer")
+    assert bench.locate(B, "plotter") == [StartChild(2, "locker")]
+    assert bench.wait(PAUSE) == [StartChild(3, "locker")]
 
 
 def test_without_a_pool_a_locker_is_started_and_all_who_came_meanwhile_are_told() -> None:
