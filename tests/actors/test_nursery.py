@@ -118,10 +118,13 @@ def test_the_nursery_has_a_name_and_nothing_open_but_its_line_and_its_alarm(line
     answer, end = line.order("waits")
     with open(f"/proc/{line.nursery.pid}/comm") as comm:
         assert comm.read().strip() == COMM
-    descriptors = [int(name) for name in os.listdir(f"/proc/{line.nursery.pid}/fd")]
-    assert len([descriptor for descriptor in descriptors if descriptor > 2]) == 3  # an alarm has two ends
+    wait_until(lambda: _opened(line.nursery.pid) == 3, "nothing else to be open")  # an alarm has two ends
     os.close(answer.pidfd)
     end.close()
+
+
+def _opened(pid: int) -> int:
+    return len([name for name in os.listdir(f"/proc/{pid}/fd") if int(name) > 2])
 
 
 def test_a_nursery_that_is_stopped_takes_no_orders_and_can_be_ended() -> None:
