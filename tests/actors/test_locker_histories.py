@@ -12,6 +12,7 @@ from holdfast.actors.told import public_name
 from holdfast.transport.messages import (
     FOREVER,
     Changes,
+    Concluded,
     Expect,
     Fault,
     Gone,
@@ -96,6 +97,13 @@ class LockerMachine(RuleBasedStateMachine):
         if name in self.sessions:
             self.take(self.bench.release(self.sessions[name], epoch=self.epoch))
 
+    @rule(name=st.integers(1, 4), rolled_back=st.booleans())
+    def concludes(self, name: int, rolled_back: bool) -> None:
+        session = self.sessions.get(name)
+        if session in self.holding:
+            told = self.bench.conclude(session, rolled_back=rolled_back, epoch=self.epoch)
+            assert told == [(session, Concluded())]
+
     @rule(name=st.integers(1, 4))
     def dies(self, name: int) -> None:
         session = self.sessions.pop(name, None)
@@ -177,6 +185,7 @@ class LockerMachine(RuleBasedStateMachine):
         assert in_line <= here | set(locker._places)
         assert set(locker._limits._given) == set(locker._limits._alarms._at)
         assert set(locker._limits._given) <= in_line
+        assert set(locker._outcomes) <= set(locker._line.holds)
         assert set(locker._graces._at) == set(locker._places)
 
     @invariant()
