@@ -30,12 +30,13 @@ def house() -> Iterator[House]:
 
 @pytest.fixture(scope="session")
 def found(request: pytest.FixtureRequest) -> Iterator[list[Scenario]]:
-    """All scenarios of this run; written when they have all been measured."""
+    """All scenarios of this run; written when they have all been measured, and not if somebody ended it."""
     scenarios: list[Scenario] = []
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     yield scenarios
     signal.signal(signal.SIGTERM, before)
-    if not request.config.getoption("benchmark_disable"):
+    ended = request.session.exitstatus == pytest.ExitCode.INTERRUPTED
+    if not request.config.getoption("benchmark_disable") and not ended:
         write(scenarios)
 
 
