@@ -5,8 +5,6 @@ The rule: whoever does not look on pays nothing for it, and sees nothing of it.
 
 from __future__ import annotations
 
-from threading import RLock
-
 from ..transport.waiting import looks_on
 
 TYPE_CHECKING = False
@@ -41,6 +39,8 @@ class Progress:
 
 
 def _bar(total: int | None) -> tqdm[NoReturn]:
+    from threading import RLock
+
     from tqdm import tqdm
 
     tqdm.set_lock(RLock())  # its own is for several processes, and starts one

@@ -17,7 +17,6 @@ from __future__ import annotations
 import os
 import select
 import sys
-from contextlib import suppress
 from time import monotonic
 
 from .messages import Explained, Fault
@@ -151,7 +150,8 @@ def wait_in_words(session: Session, now: float) -> str:
 
 def looks_on() -> bool:
     """Whether standard error is a terminal, and it is ours at the moment: not a background job's."""
-    with suppress(AttributeError, OSError, ValueError):  # None, closed, or something that is no file
+    try:
         descriptor = sys.stderr.fileno()
         return os.isatty(descriptor) and os.tcgetpgrp(descriptor) == os.getpgrp()
-    return False
+    except (AttributeError, OSError, ValueError):  # None, closed, or something that is no file
+        return False

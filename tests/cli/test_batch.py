@@ -6,9 +6,22 @@ from collections.abc import Iterator
 
 import pytest
 
+from loaded import LIBRARY, OURS, loaded
 from support import House
 
 pytestmark = pytest.mark.slow
+
+BESIDE_A_RUN = {
+    ".cli.batch",
+    ".cli.lines",
+    ".cli.outcomes",
+    ".cli.progress",
+    ".cli.starter",
+    ".cli.workers",
+    ".transport.phrases",
+    ".transport.repeated",
+    ".transport.waiting",
+}
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +118,15 @@ def test_verbose_tells_of_each_grant(shared: House) -> None:
     assert any(one.startswith("line 1 (true): granted, token ") for one in said)
 
 
-@pytest.mark.parametrize("words", [["-j", "0"], ["-j", "x"], ["--explain"]])
+@pytest.mark.parametrize("words", [["-j", "0"], ["-j", "x"], ["-j", ""], ["--explain"], ["--hold=tree"], ["a", "b"]])
 def test_an_option_without_meaning_is_refused(shared: House, words: list[str]) -> None:
     assert batch(shared, "true\n", "-r", "x", *words)[0] == 99
+
+
+def test_a_batch_loads_these_modules_beside_those_of_a_run_and_no_other(shared: House) -> None:
+    """See that of ``run``: no click, no threading, no dataclasses, and no bar where nobody looks on."""
+    (shared.path / "few").write_text("true\n")
+    shared.run("run", "-r", "imports", "true")
+    ours, library = loaded(shared, "holdfast", "batch", "-r", "imports", str(shared.path / "few"))
+    assert ours - OURS == BESIDE_A_RUN
+    assert library <= LIBRARY | {"warnings"}  # that is os.get_exec_path
