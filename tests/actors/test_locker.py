@@ -363,11 +363,12 @@ def test_the_end_of_a_connection_is_what_was_told_of_it_last(told: tuple[bool, .
 def test_a_release_has_its_own_outcome_and_the_next_hold_none_yet() -> None:
     bench = Bench("_S_ticket[1]")
     held = bench.holder()
-    bench.conclude(held, rolled_back=True)
-    assert bench.release(held) == [(held, Released())]
-    assert bench.ask(held) == [(held, Granted(EPOCH + 1, "2", 0.0))]
+    for rolled_back, number in ((True, "2"), (False, "3")):
+        bench.conclude(held, rolled_back=rolled_back)
+        assert bench.release(held) == [(held, Released())]
+        assert bench.ask(held) == [(held, Granted(EPOCH + int(number) - 1, number, 0.0))]
     bench.ask(A)
-    assert bench.left(held) == [(A, Granted(EPOCH + 2, "2", 0.0))]
+    assert bench.left(held) == [(A, Granted(EPOCH + 3, "3", 0.0))]
 
 
 def test_who_does_not_hold_has_nothing_to_conclude() -> None:
