@@ -194,7 +194,6 @@ def _nurse(line: socket.socket, specs: Mapping[str, ChildSpec], preload: Iterabl
     wakeup = _hear_of_deaths()
     for module in preload:
         import_module(module)
-    gc.collect()
     gc.freeze()  # a collection in a child must not write to, and so copy, the pages that it shares
     _take_orders(line, wakeup, specs)
     signal.set_wakeup_fd(-1)

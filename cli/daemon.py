@@ -10,6 +10,7 @@ a ^C in the user's terminal never reaches it.
 from __future__ import annotations
 
 import fcntl
+import gc
 import hashlib
 import os
 import signal
@@ -264,6 +265,8 @@ def serve(plan: Plan, *, ready: Callable[[str], None], check: Callable[[], None]
     kept = None if port is None else Inherited(port)
     locker = ChildSpec(LOCKER, locker_main, (held, plan.directory, plan.verbose, beside, kept))
     staff = staff_of(replace(plan, tcp=endpoint), beside)
+    gc.collect()
+    gc.freeze()  # what all processes of ours share is not written to, and so copied, by a collection
     children = Children([locker, *staff], preload=_preload(plan))
     incubator = Incubator(
         lambda: time.time_ns() // 1000,
