@@ -97,6 +97,18 @@ def test_a_message_of_somebody_known_is_its_frame_and_can_be_answered(router: Ro
     wire.close()
 
 
+def test_all_messages_that_have_come_are_received_without_waiting_again(router: Router, path: str) -> None:
+    wire, _ = connect(router, path)
+    frames = [bytes((number,)) for number in range(1, 9)]
+    wire.send(*frames)  # one write, so libzmq reads them together
+    received = [next_message(router)]
+    while (more := router.receive(())) is not None:
+        received.append(more)
+    assert [arrival.frame for _, arrival in received if isinstance(arrival, Arrival)] == frames
+    assert router.receive(()) is None
+    wire.close()
+
+
 def test_a_message_of_several_frames_is_told_as_none(router: Router, path: str) -> None:
     wire, fd = connect(router, path)
     more = b"\x01\x01a" + frame_bytes(b"b")
