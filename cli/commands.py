@@ -6,6 +6,7 @@ who ask for help, or for something that is not ``run``.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -17,6 +18,7 @@ from .parameters import invoke, parameter
 
 # But for the first two, each is the object of that name in the module of that name.
 COMMANDS = ("run", "batch", "status", "why", "serve", "mount", "umount", "stop", "dump", "discover", "config", "keygen")
+COMPLETE = "_HOLDFAST_COMPLETE"  # by which a shell asks what could come next; it gives us no arguments then
 
 
 class Commands(click.Group):
@@ -80,7 +82,7 @@ def holdfast() -> None:
 
 
 def run_holdfast(arguments: Sequence[str]) -> int:
-    """Run ``holdfast`` with ``arguments``.
+    """Run ``holdfast`` with ``arguments``, or tell a shell how they could go on.
 
     Returns:
         The exit code.
@@ -88,6 +90,11 @@ def run_holdfast(arguments: Sequence[str]) -> int:
     Raises:
         UsageError: click cannot make sense of them.
     """
+    wanted = os.environ.get(COMPLETE)
+    if wanted:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(holdfast, {}, "holdfast", COMPLETE, wanted)
     try:
         return invoke(holdfast, "holdfast", arguments)
     except click.UsageError as error:

@@ -21,10 +21,7 @@ def test_every_command_is_there() -> None:
     [
         (["walk"], "No such command 'walk' (see 'holdfast --help')"),
         (["run", "-Z"], "No such option '-Z' (see 'holdfast run --help')"),
-        (
-            ["batch", "-j", "0"],
-            "Invalid value for '-j' / '--jobs': 0 is not in the range x>=1 (see 'holdfast batch --help')",
-        ),
+        (["config", "walk"], "No such command 'walk' (see 'holdfast config --help')"),
     ],
 )
 def test_what_click_refuses_is_told_in_a_sentence_with_a_way_to_help(words: list[str], told: str) -> None:
@@ -40,3 +37,13 @@ def test_an_error_of_click_s_that_is_nobody_s_command_line_is_told_as_it_is(monk
     monkeypatch.setattr(commands, "invoke", fails)
     with pytest.raises(UsageError, match=r"^nonsense$"):
         run_holdfast([])
+
+
+def test_a_shell_is_told_how_a_word_could_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("_HOLDFAST_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "holdfast run --re")
+    monkeypatch.setenv("COMP_CWORD", "2")
+    assert run_holdfast([]) == 0
+    assert capsys.readouterr().out.split() == ["plain,--resource", "plain,--reason", "plain,--replace"]
