@@ -28,9 +28,9 @@ def house() -> Iterator[House]:
         yield built
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def found(request: pytest.FixtureRequest) -> Iterator[list[Scenario]]:
-    """All scenarios of this run; written when they have all been measured, and not if somebody ended it."""
+    """All scenarios of the suite; written when they have all been measured, and not if somebody ended the run."""
     scenarios: list[Scenario] = []
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     yield scenarios
