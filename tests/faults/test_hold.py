@@ -17,6 +17,7 @@ from support import LIMIT, MARK, House, alive, held, wait_dead, wait_line, wait_
 
 pytestmark = pytest.mark.slow
 
+ENDS = ("released", "failed", "vanished", "lost")
 LEAVES_ONE = "sleep 1000 & echo $!"  # a command that ends and leaves a process of this number behind
 
 
@@ -49,13 +50,15 @@ def killed_while_it_holds(house: House, hold: str, *words: str) -> subprocess.Po
     return wrapper
 
 
+def wait_counted(house: House, **expected: int) -> None:
+    """Wait until the picture says how the grants of the one resource have ended; what is not named has not happened."""
+    wait_until(lambda: counted(house) == dict.fromkeys(ENDS, 0) | expected, f"{expected}")
+
+
 def counted(house: House) -> dict[str, int]:
     """How the grants of the one resource have ended."""
     [resource] = json.loads(house.run("status", "--json").stdout)["resources"]
-    return {
-        end: sum(counter[end] for counter in resource["counters"].values())
-        for end in ("released", "failed", "vanished", "lost")
-    }
+    return {end: sum(counter[end] for counter in resource["counters"].values()) for end in ENDS}
 
 
 # --- the wrapper dies -------------------------------------------------------------------------------------------------
@@ -93,7 +96,7 @@ def test_what_a_killed_wrapper_s_command_did_is_rolled_back(house: House, hold: 
     wrapper.kill()
     wrapper.communicate(timeout=LIMIT)
     assert house.run("run", "-r", "_S_ticket[1]", "--", "echo", "{}").stdout == "1\n"
-    assert counted(house) == {"released": 1, "failed": 0, "vanished": 1, "lost": 0}
+    wait_counted(house, released=1, vanished=1)
 
 
 def test_who_looks_sees_that_the_wrapper_has_ended(house: House) -> None:
@@ -119,7 +122,7 @@ def test_a_tree_s_lock_is_free_when_the_last_of_it_ends(house: House) -> None:
     assert not free(house)
     os.kill(left, signal.SIGKILL)
     wait_free(house)
-    assert counted(house) == {"released": 2, "failed": 0, "vanished": 0, "lost": 0}
+    wait_counted(house, released=2)
 
 
 def test_a_tree_s_lock_whose_command_failed_is_rolled_back_at_its_end(house: House) -> None:
@@ -130,7 +133,7 @@ def test_a_tree_s_lock_whose_command_failed_is_rolled_back_at_its_end(house: Hou
         assert wrapper.stdout.readline().strip() == number
         os.kill(int(wrapper.stdout.readline()), signal.SIGKILL)
         assert wrapper.wait(LIMIT) == (3 if "exit" in script else 0)
-    wait_until(lambda: counted(house) == {"released": 2, "failed": 1, "vanished": 0, "lost": 0})
+    wait_counted(house, released=2, failed=1)
 
 
 def test_a_tree_s_lock_that_nobody_keeps_is_free(house: House) -> None:
@@ -296,7 +299,7 @@ def test_a_tree_holds_over_tcp(far: Callable[..., House]) -> None:
     assert not free(house)
     os.kill(left, signal.SIGKILL)
     wait_free(house)
-    assert counted(house)["released"] == 2
+    wait_counted(house, released=2)
 
 
 def test_a_killed_wrapper_s_command_holds_over_tcp(far: Callable[..., House]) -> None:
