@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 
 import pytest
 
@@ -120,3 +121,22 @@ def test_a_name_of_any_bytes_can_be_told(capfdbinary: pytest.CaptureFixture[byte
 def test_what_is_told_knows_its_streams() -> None:
     told = Told(out=("a",), err=("b", "c"))
     assert (str(told), told.out, told.err, told.code) == ("a\nb\nc", ("a",), ("b", "c"), 99)
+
+
+def test_a_complaint_that_nobody_can_read_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        complain("lost")
+        with pytest.raises(OSError, match="No space"):
+            full.close()  # what was written is still there
+    monkeypatch.setattr(sys, "stderr", None)
+    complain("lost")
+
+
+def test_what_was_asked_for_and_cannot_be_shown_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        with pytest.raises(OSError, match="No space"):
+            tell("lost")
+        with pytest.raises(OSError, match="No space"):
+            full.close()
