@@ -27,7 +27,7 @@ from .words import show
 
 STATES = {
     "stopped": "it goes on only when somebody continues it",
-    "ended": "what it started has inherited the lock, and holds it until all of that has ended",
+    "ended": "what it has started has inherited the lock, and holds it",
 }
 NAMED = 3  # of several people, those who are named on one line
 
@@ -265,7 +265,9 @@ def _needed(needed: Need) -> list[str]:
 def _end(holders: Sequence[ClaimView], needed: Need | None) -> str:
     """``alice on node1, pid 4711 (make -j4) ends or releases``; of several, as many as are needed, or all."""
     if len(holders) == 1:
-        return f"{person_at_work(holders[0].claim)} ends or releases"
+        who = person_at_work(holders[0].claim)
+        ended = condition(holders[0].claim) == "ended"
+        return f"all that {who} has started has ended" if ended else f"{who} ends or releases"
     if needed is None or needed.every:
         return f"all of these end or release: {_people(holders)}"
     return (

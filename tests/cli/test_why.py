@@ -133,11 +133,12 @@ def test_nested_sessions_are_named(ask: Ask) -> None:
     assert "   inside alice on node1, pid 4711, which has printer" in lines(ask(shown, "printer"))
 
 
-@pytest.mark.parametrize("state", ["stopped", "ended"])
-def test_a_holder_that_cannot_let_go_is_told(ask: Ask, monkeypatch: pytest.MonkeyPatch, state: str) -> None:
+@pytest.mark.parametrize(("state", "until"), [("stopped", "ends or releases"), ("ended", "has started has ended")])
+def test_a_holder_that_cannot_let_go_is_told(ask: Ask, monkeypatch: pytest.MonkeyPatch, state: str, until: str) -> None:
     monkeypatch.setattr(module, "condition", lambda claim: state if claim.session == "a" else "")
     told = lines(ask(scene(resource("printer"), holder("a"), waiter("b")), "printer"))
     assert [at for at, line in enumerate(told) if f"   {state}: " in line] == [2]
+    assert told[-1].endswith(until)
 
 
 def test_who_has_a_place_behind_somebody_needs_both(ask: Ask) -> None:

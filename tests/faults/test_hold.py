@@ -104,7 +104,7 @@ def test_who_looks_sees_that_the_wrapper_has_ended(house: House) -> None:
     wait_until(lambda: "holds, ended" in house.run("status").stdout)
     told = house.run("why", "work").stdout
     assert f"pid {wrapper.pid}" in told
-    assert "ended: what it started has inherited the lock" in told
+    assert "ended: what it has started has inherited the lock" in told
 
 
 # --- the command ends -------------------------------------------------------------------------------------------------
