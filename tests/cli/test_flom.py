@@ -14,6 +14,7 @@ import pytest
 
 from holdfast.cli import flom as module
 from holdfast.cli.flom import main
+from loaded import LIBRARY, OURS, loaded
 from support import LIMIT, House, alive, wait_dead, wait_line
 
 pytestmark = pytest.mark.slow
@@ -205,6 +206,13 @@ def test_the_users_own_file_is_read(shared: Flom) -> None:
         assert shared.run("--", "echo").stdout == "from\n"
     finally:
         file.unlink()
+
+
+def test_it_loads_what_a_run_loads_and_its_own_options_and_words(shared: Flom) -> None:
+    """As ``test_run.py`` says: each module costs every command 0.1 ms, many of Python's own 1 to 15."""
+    ours, library = loaded(shared, "flom", "-r", "imports", "--", "true")
+    assert ours == OURS | {".cli.flom", ".cli.flom_options", ".cli.flom_texts"}
+    assert library <= LIBRARY
 
 
 # --- not granted ------------------------------------------------------------------------------------------------------
