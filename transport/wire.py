@@ -5,8 +5,8 @@ between. Sizes are limited before and while parsing, types are exact (a bool is 
 a fault. What is too big or has the wrong type never gets out of ``encode`` either: that is a ``LocalProtocolError``.
 
 The contract is ``docs/protocol.md``: byte 0 the major version, byte 1 the message's number, then a msgpack array of the
-fields. Every byte string of the protocol is an id of 16 bytes. The checks of each class are found once, at import, from
-its annotations.
+fields. Every byte string of the protocol is an id of 16 bytes. The checks of each class are found once, from its
+annotations.
 """
 
 from __future__ import annotations
@@ -69,11 +69,12 @@ from .messages import (
 from .packing import MAX_TEXT as MAX_TEXT
 from .packing import MAX_TUPLE as MAX_TUPLE
 from .packing import pack, unpack
-from .records import Claim, Member, Record, Resource, Tally
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .records import Record
 
     _Check = Callable[[object], object]
 
@@ -245,18 +246,35 @@ _CHECKS: dict[str, _Check] = {
     "Refusal": _member_of(Refusal),
     "Cause": _member_of(Cause),
 }
-_RECORDS: tuple[type[Record], ...] = (Claim, Resource, Tally, Member)
-_OUT = _CHECKS | {f"tuple[{kind.__name__}, ...]": _many("records", _told(kind)) for kind in _RECORDS}
-_IN = _CHECKS | {f"tuple[{kind.__name__}, ...]": _many("records", _heard(kind)) for kind in _RECORDS}
-_KINDS: tuple[type, ...] = (*NUMBERS.values(), *_RECORDS)
-_OUT_FIELDS: dict[type, list[tuple[str, _Check]]] = {
-    kind: [(name, _OUT[type_]) for name, type_ in kind.__annotations__.items()] for kind in _KINDS
-}
-_IN_FIELDS: dict[type, list[tuple[str, _Check]]] = {
-    kind: [(name, _IN[type_]) for name, type_ in kind.__annotations__.items()] for kind in _KINDS
-}
-_LATER: dict[type, tuple[object, ...]] = {  # the last fields, where an older minor version has none
-    Claim: ("",),  # no key before 1.2
+
+
+class _Fields(dict[type, "list[tuple[str, _Check]]"]):
+    """Each class's fields and their checks, found when it is first said or heard: a command needs a few of them.
+
+    Args:
+        record: makes the check of a record from its class.
+    """
+
+    def __init__(self, record: Callable[[type[Record]], _Check]) -> None:
+        self._record = record
+
+    def __missing__(self, kind: type) -> list[tuple[str, _Check]]:
+        found = [(name, _CHECKS.get(type_) or self._records(type_)) for name, type_ in kind.__annotations__.items()]
+        self[kind] = found
+        return found
+
+    def _records(self, type_: str) -> _Check:
+        """The check of a tuple of records, such as ``tuple[Claim, ...]``."""
+        from . import records  # those who follow what actors tell
+
+        kind = getattr(records, type_.removeprefix("tuple[").removesuffix(", ...]"))
+        return _many("records", self._record(kind))
+
+
+_OUT_FIELDS = _Fields(_told)
+_IN_FIELDS = _Fields(_heard)
+_LATER: dict[str, tuple[object, ...]] = {  # the last fields, where an older minor version has none
+    "Claim": ("",),  # no key before 1.2
 }
 _HEADS: dict[type, bytes] = {kind: bytes((MAJOR, number)) for number, kind in NUMBERS.items()}
 
@@ -277,7 +295,7 @@ def _checked(kind: type, values: object) -> list[object]:
     """What stands in an array, as the fields of ``kind``; more of it is from a later version, less from an earlier."""
     fields = _IN_FIELDS[kind]
     missing = len(fields) - len(values) if type(values) is tuple else len(fields)
-    later = _LATER.get(kind, ())
+    later = _LATER.get(kind.__name__, ())
     if type(values) is not tuple or missing > len(later):
         raise ValueError(f"{kind.__name__} must be an array of {len(fields)} fields")
     if missing > 0:
