@@ -41,8 +41,10 @@ if TYPE_CHECKING:
 
 FIRST = 100  # the least number of the inherited descriptor: out of the way of scripts that say ``exec 3>file``
 SINCE = 3  # the minor version of the protocol that knows ``Conclude``
-TOO_OLD = "the daemon that runs is too old to hold a lock until a whole tree of processes has ended; \
-end it with `holdfast stop`, and the next command starts a new one"
+TOO_OLD = (
+    "the daemon that runs is too old to hold a lock until a whole tree of processes has ended; "
+    "end it with `holdfast stop`, and the next command starts a new one"
+)
 NO_KEYS = "under CURVE a lock cannot outlive `holdfast run`: nobody inherits its keys; say --hold wrapper"
 
 
