@@ -29,7 +29,7 @@ def house() -> Iterator[House]:
 
 
 @pytest.fixture(scope="module")
-def found(request: pytest.FixtureRequest) -> Iterator[list[Scenario]]:
+def found(request: pytest.FixtureRequest, say: Callable[[str], None]) -> Iterator[list[Scenario]]:
     """All scenarios of the suite; written when they have all been measured, and not if somebody ended the run."""
     scenarios: list[Scenario] = []
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -38,6 +38,8 @@ def found(request: pytest.FixtureRequest) -> Iterator[list[Scenario]]:
     ended = request.session.exitstatus == pytest.ExitCode.INTERRUPTED
     if not request.config.getoption("benchmark_disable") and not ended:
         write(scenarios)
+        for aim in (aim for scenario in scenarios for aim in scenario.aims):
+            say(aim.row())
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ PROGRAMS = {
     "sem": ("sem", "--version"),
     "xargs": ("xargs", "--version"),
 }
+BEFORE = os.getloadavg()  # of 1, 5 and 15 minutes, when this module was loaded: before anything was measured
 
 
 def facts(checkout: Path) -> dict[str, str]:
@@ -28,7 +29,7 @@ def facts(checkout: Path) -> dict[str, str]:
     found = {
         "machine": f"{os.cpu_count()} CPUs: {_processor()}, {_memory()}",
         "kernel": f"{platform.system()} {platform.release()}",
-        "load when it was over": " ".join(f"{load:.2f}" for load in os.getloadavg()),
+        "load in the minutes before": ", ".join(f"{load:.2f}" for load in BEFORE),
         "Python": platform.python_version(),
         "commit": _said("git", "-C", str(checkout), "describe", "--always", "--dirty"),
     }
