@@ -56,14 +56,21 @@ def event(number: str, *, exc_info: bool = False, **facts: object) -> None:
 
 
 def configure(role: str, *, verbose: bool = False) -> None:
-    """Let this process log to stderr, each line with the time, its pid and its role."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter(f"%(asctime)s {role}[{os.getpid()}] %(message)s"))
+    """Let this process log to stderr, each line with the time, its pid and its role.
+
+    One that was forked from a process that does so keeps what can be kept: what a child need not do makes it start
+    sooner.
+    """
     logger = logging.getLogger("holdfast")
-    logger.handlers[:] = [handler]
-    logger.propagate = False
-    logging.raiseExceptions = False  # a full disk under the log is no reason for a traceback in it
-    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    if not (logger.handlers and getattr(logger.handlers[0], "stream", None) is sys.stderr):
+        logger.handlers[:] = [logging.StreamHandler(sys.stderr)]
+        logger.propagate = False
+        logging.raiseExceptions = False  # a full disk under the log is no reason for a traceback in it
+    form = f"%(asctime)s {role}[{os.getpid()}] %(message)s"
+    logger.handlers[0].setFormatter(logging.Formatter(form, validate=False))  # no more than a look at our own words
+    level = logging.DEBUG if verbose else logging.INFO
+    if logger.level != level:
+        logger.setLevel(level)
 
 
 def stacks_on_signal(*, chain: bool = False) -> None:

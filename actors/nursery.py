@@ -71,8 +71,9 @@ class Answer(NamedTuple):
 
 def name_process(comm: str) -> None:
     """Set the name that ``ps -o comm`` and ``pgrep`` show, at most 15 bytes."""
-    with open("/proc/self/comm", "w") as file:
-        file.write(comm)
+    descriptor = os.open("/proc/self/comm", os.O_WRONLY | os.O_CLOEXEC)
+    os.write(descriptor, comm.encode())
+    os.close(descriptor)
 
 
 class Nursery:

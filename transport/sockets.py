@@ -59,6 +59,7 @@ AND_MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
 BY_TCP = b"\1"  # what is added to it for a connection by TCP
 NONE: frozenset[int] = frozenset()
 NOBODY = 1 << 30  # no descriptor of anybody
+SRAND = ctypes.CDLL(None).srand  # made once for all children: making it makes a class
 CHOSEN = b"?"  # what a routing id begins with that the client chose
 
 
@@ -210,7 +211,7 @@ class Router:
         self.listening = False  # new connections are accepted; kept, for it is asked in every turn
         self.failures: Counter[str] = Counter()  # connections that came to nothing, by what was wrong with them
         self.failed_from: dict[str, str] = {}  # the address of the last one of some of them
-        ctypes.CDLL(None).srand(int.from_bytes(os.urandom(4), "little"))
+        SRAND(int.from_bytes(os.urandom(4), "little"))
         self._context = zmq.Context(1)
         self._mailboxes = [_Mailbox(self._context, listener, self.failures) for listener in listeners]
         self._asked = [(mailbox.socket, zmq.POLLIN) for mailbox in self._mailboxes]
