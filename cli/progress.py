@@ -1,6 +1,7 @@
 """How far many commands are, on a terminal; the only importer of ``tqdm``.
 
-The rule: whoever does not look on pays nothing for it, and sees nothing of it.
+The rule: whoever does not look on pays nothing for it, and sees nothing of it. So the library is not among those that
+everybody installs: the nodes of a cluster, where nobody looks on, need none of it. Where it is missing there is no bar.
 """
 
 from __future__ import annotations
@@ -38,10 +39,13 @@ class Progress:
             self._bar.close()
 
 
-def _bar(total: int | None) -> tqdm[NoReturn]:
+def _bar(total: int | None) -> tqdm[NoReturn] | None:
     from threading import RLock
 
-    from tqdm import tqdm
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return None
 
     tqdm.set_lock(RLock())  # its own is for several processes, and starts one
     tqdm.monitor_interval = 0  # no thread of its own

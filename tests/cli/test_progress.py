@@ -26,6 +26,17 @@ def test_whoever_looks_on_sees_how_far_it_is(monkeypatch: pytest.MonkeyPatch) ->
     assert seen.getvalue().endswith("\n")
 
 
+def test_without_the_library_there_is_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", seen)
+    monkeypatch.setattr(progress, "looks_on", lambda: True)
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    bar = Progress(2)
+    bar.step()
+    bar.close()
+    assert seen.getvalue() == ""
+
+
 def test_whoever_wants_no_bar_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = io.StringIO()
     monkeypatch.setattr(sys, "stderr", seen)
