@@ -27,7 +27,7 @@ OURS = {
     *("", ".cli", ".transport"),
     *(f".cli.{name}" for name in ("begin", "child", "exits", "main", "options", "run")),
     *(f".transport.{name}" for name in ("addresses", "asked", "client", "discover", "enums", "errors", "frozen")),
-    *(f".transport.{name}" for name in ("identity", "locks", "members", "messages", "names", "packing", "records")),
+    *(f".transport.{name}" for name in ("identity", "locks", "members", "messages", "names", "packing")),
     *(f".transport.{name}" for name in ("session", "settings", "stderr", "target", "turn", "values", "wire", "zmtp")),
 }
 
