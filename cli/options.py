@@ -13,6 +13,7 @@ from ..transport.frozen import Frozen
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import Self
 
     Value = str | bool | tuple[str, ...] | None
     Known = dict[str, "Option"]
@@ -27,6 +28,17 @@ class Option(Frozen):
     metavar: str = ""  # what its value is called
     default: str | None = None
     repeated: bool = False  # every value counts, not the last one alone
+
+    def __new__(  # the same as that of Frozen, in an eighth of its time: a command makes 70 of them
+        cls,
+        words: tuple[str, ...],
+        name: str,
+        help: str,
+        metavar: str = "",
+        default: str | None = None,
+        repeated: bool = False,
+    ) -> Self:
+        return tuple.__new__(cls, (words, name, help, metavar, default, repeated))
 
 
 DAEMON = (  # which daemon is meant; the name is the setting's
