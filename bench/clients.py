@@ -116,16 +116,23 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 @dataclass(frozen=True)
 class Window:
-    """What clients did in one window of time: cycles of each, and their waits in microseconds."""
+    """What clients did in one window of time: cycles of each, their waits in microseconds, and how often each got the
+    lock from somebody else."""
 
     seconds: float
     cycles: list[int]
     waits: list[list[int]]
+    handed: list[int]
 
     @property
     def rate(self) -> float:
         """Cycles of all, a second."""
         return sum(self.cycles) / self.seconds
+
+    @property
+    def hand_overs(self) -> float:
+        """How often the lock went from one client to another, a second."""
+        return sum(self.handed) / self.seconds
 
     @property
     def fairness(self) -> float:
@@ -146,4 +153,6 @@ def work(some: Sequence[Client], seconds: float, *, pause: float = 0.0) -> Windo
         client.tell("run", start, seconds, pause)
     answers = [client.answer() for client in some]
     told = [answer for answer in answers if isinstance(answer, dict)]
-    return Window(seconds, [one["cycles"] for one in told], [one["waits"] for one in told])
+    return Window(
+        seconds, [one["cycles"] for one in told], [one["waits"] for one in told], [one["handed"] for one in told]
+    )

@@ -23,6 +23,7 @@ from systems.ours import SCRIPTS, clean_environ
 from systems.system import Command, System, run
 
 RATE, FAIRNESS, P99 = "cycles a second", "slowest client by fastest", "p99 by p50"
+HAND_OVERS = "of these from client to client"
 HANDED, TIME, COMMANDS_RATE = "hand-over, µs", "milliseconds", "commands a second"
 WAITING = 0.02  # seconds after which a client that was told to ask stands in line, whichever the system
 
@@ -107,8 +108,10 @@ def contend(scenario: Scenario, crowd: dict[str, list[Client]], seconds: float) 
 def note(scenario: Scenario, name: str, window: Window) -> None:
     """The figures of one window; of clients beside each other only where there are several."""
     p50, p99 = window.wait(0.5), window.wait(0.99)
-    scenario.note(name, {RATE: window.rate, "p50 wait, µs": p50, "p99 wait, µs": p99, P99: p99 / max(p50, 1.0)})
-    if len(window.cycles) > 1:
+    several = len(window.cycles) > 1
+    scenario.note(name, {RATE: window.rate} | ({HAND_OVERS: window.hand_overs} if several else {}))
+    scenario.note(name, {"p50 wait, µs": p50, "p99 wait, µs": p99, P99: p99 / max(p50, 1.0)})
+    if several:
         least, most = min(window.cycles), max(window.cycles)
         scenario.note(name, {"slowest client, cycles": least, "fastest client, cycles": most})
         scenario.note(name, {FAIRNESS: window.fairness})

@@ -22,6 +22,7 @@ from report import Scenario, by_round
 from scenarios import (
     COMMANDS_RATE,
     FAIRNESS,
+    HAND_OVERS,
     HANDED,
     P99,
     RATE,
@@ -73,6 +74,7 @@ def contended(suite: Suite, scenario: Scenario, names: list[str], size: int, *, 
         crowd = crowds(stack, scenario, names, ["one"] * suite.count(size, short=2))
         suite.rounds(rounds, lambda: contend(scenario, crowd, suite.scale(seconds, short=0.05)))
     scenario.aim("cycles of all by redis-py's", scenario.ratios(RATE, OURS, "redis-py"), least=5)
+    scenario.aim(f"cycles of all by redis-py's, {HAND_OVERS}", scenario.ratios(HAND_OVERS, OURS, "redis-py"), least=5)
     scenario.aim(FAIRNESS, scenario.values(OURS, FAIRNESS), least=0.6)
 
 

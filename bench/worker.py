@@ -6,15 +6,21 @@ the end of the socket ends it. ``open`` makes its lock and takes it once, so tha
 ``run START SECONDS PAUSE`` locks and unlocks between two instants of the monotonic clock that all clients share, so
 that all are there from the first cycle to the last; ``PAUSE`` is how long each lock is held, in seconds. ``acquire``
 and ``release`` do one step and tell when; ``take`` does both and tells how many microseconds the first one took.
+
+Who holds a lock writes its number into a byte that all clients of a resource share, which the lock itself protects: so
+``run`` knows how often it got the lock from somebody else. Many cycles may be one client's, who never lets another in.
 """
 
 from __future__ import annotations
 
 import gc
 import json
+import mmap
 import os
 import socket
 import sys
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from time import monotonic, sleep
 
@@ -24,24 +30,42 @@ from systems.system import Handle, System
 MOST = 20_000  # waits that are told, evenly picked; more do not change a percentile
 
 
-def run(handle: Handle, start: float, seconds: float, pause: float) -> dict[str, object]:
+class Holder:
+    """Who had a resource last, in memory that its clients share; only the one numbered ``me`` asks here."""
+
+    def __init__(self, last: mmap.mmap, me: int) -> None:
+        self._last = last
+        self._me = me
+
+    def taken(self) -> bool:
+        """Say that we hold it; did somebody else hold it before?"""
+        changed = self._last[0] != self._me
+        if changed:
+            self._last[0] = self._me
+        return changed
+
+
+def run(handle: Handle, holder: Holder, start: float, seconds: float, pause: float) -> dict[str, object]:
     """Lock and unlock from ``start`` on; how often it was done in time, and each wait in microseconds."""
-    waits, end, cycles = [], start + seconds, 0
+    waits, end, cycles, handed = [], start + seconds, 0, 0
     sleep(max(0.0, start - monotonic()))
     while (begin := monotonic()) < end:
         handle.acquire()
         waits.append(round((monotonic() - begin) * 1e6))
+        changed = holder.taken()
         if pause:
             sleep(pause)
         handle.release()
-        cycles += monotonic() <= end
-    return {"cycles": cycles, "waits": waits[:: 1 + len(waits) // MOST]}
+        if monotonic() <= end:
+            cycles += 1
+            handed += changed
+    return {"cycles": cycles, "handed": handed, "waits": waits[:: 1 + len(waits) // MOST]}
 
 
-def obey(handle: Handle, order: str, *numbers: str) -> object:
+def obey(handle: Handle, holder: Holder, order: str, *numbers: str) -> object:
     """Do what one line says."""
     if order == "run":
-        return run(handle, *map(float, numbers))
+        return run(handle, holder, *map(float, numbers))
     if order == "acquire":
         handle.acquire()
         return monotonic()
@@ -63,16 +87,16 @@ def opened(system: System, address: str, resource: str, mode: str) -> Handle:
     return handle
 
 
-def serve(connection: socket.socket, system: System, address: str, resource: str, mode: str) -> None:
+def serve(connection: socket.socket, open_one: Callable[[], Handle], holder: Holder) -> None:
     """Be one client, until its socket ends."""
     handle: Handle | None = None
     with connection, connection.makefile() as orders, connection.makefile("w") as answers:
         for line in orders:
             if handle is None:
-                handle = opened(system, address, resource, mode)
+                handle = open_one()
                 answer: object = "open"
             else:
-                answer = obey(handle, *line.split())
+                answer = obey(handle, holder, *line.split())
             print(json.dumps(answer), file=answers, flush=True)
     if handle is not None:
         handle.close()
@@ -87,12 +111,14 @@ def main(name: str, address: str, *clients: str) -> None:
     gc.freeze()
     places = [client.split(":", 2) for client in clients]
     connections = [socket.socket(fileno=int(descriptor)) for descriptor, _, _ in places]
-    for connection, (_, mode, resource) in zip(connections, places, strict=True):
+    last = {resource: mmap.mmap(-1, 1) for _, _, resource in places}
+    for number, (connection, (_, mode, resource)) in enumerate(zip(connections, places, strict=True), 1):
         if os.fork() == 0:
             for other in connections:
                 if other is not connection:
                     other.close()
-            return serve(connection, system, address, resource, mode)
+            open_one = partial(opened, system, address, resource, mode)
+            return serve(connection, open_one, Holder(last[resource], number))
     for connection in connections:
         connection.close()
     for _ in places:
