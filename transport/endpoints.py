@@ -12,9 +12,9 @@ Source: RFC 3986 (brackets), RFC 4007 (scopes), RFC 4291 (IPv4-mapped), man 3 ge
 from __future__ import annotations
 
 import _socket
-from dataclasses import dataclass
 
 from .errors import InvalidSetting
+from .frozen import Frozen
 
 SCHEME = "tcp://"
 HIGHEST_PORT = 65535
@@ -22,8 +22,7 @@ MAPPED = bytes(10) + b"\xff\xff"  # what an IPv4-mapped IPv6 address begins with
 FORBIDDEN = frozenset("/[]%@?# \t\r\n\0")
 
 
-@dataclass(frozen=True, slots=True)
-class Tcp:
+class Tcp(Frozen):
     """A host and a port (0: one that the system chooses), or a multicast group and its port.
 
     ``interface`` is "" if none was named.

@@ -9,9 +9,8 @@ Source: ``docs/protocol.md``, Discovery.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from .endpoints import Tcp
+from .frozen import Frozen
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:
@@ -23,8 +22,7 @@ YOUNG = EQUAL + 0.1  # seconds of age before which one that counts as equal may 
 SETTLED = 3.0  # seconds of age from which there is no other one that was started at the same moment any more
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Frozen):
     """A daemon that answered.
 
     Args:

@@ -13,18 +13,19 @@ from __future__ import annotations
 import _socket
 import os
 import select
-from contextlib import suppress
-from dataclasses import dataclass, replace
 from errno import EINPROGRESS, EINVAL, ENETUNREACH
 
 from .endpoints import HIGHEST_PORT, Tcp
 from .errors import RemoteProtocolError, Unreachable
+from .frozen import Frozen, altered
 
 MOST_SECONDS, MOST_PROBES = 32_767, 127  # what the kernel takes
 MOST_MILLISECONDS = 2**31 - 1
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:
+    from typing import Self
+
     from .keys import ClientKeys
 
 ASK_AGAIN = 0.5  # seconds for the question which mechanism is spoken
@@ -37,8 +38,7 @@ class Unanswered(Unreachable):
     """Nothing at all came back from there: nobody is there, or what we sent is dropped on the way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Keepalive:
+class Keepalive(Frozen):
     """When a silent connection is probed, how often again, and how many unanswered probes mean that it is dead.
 
     Durations are in seconds. What the kernel would refuse (less than 1, more than 32767 s or 127 probes) is cut here,
@@ -49,9 +49,9 @@ class Keepalive:
     interval: int = 10
     probes: int = 6
 
-    def __post_init__(self) -> None:
-        for name, most in (("time", MOST_SECONDS), ("interval", MOST_SECONDS), ("probes", MOST_PROBES)):
-            object.__setattr__(self, name, max(1, min(getattr(self, name), most)))
+    def __new__(cls, time: int = 60, interval: int = 10, probes: int = 6) -> Self:
+        most = (MOST_SECONDS, MOST_SECONDS, MOST_PROBES)
+        return super().__new__(cls, *(max(1, min(each)) for each in zip((time, interval, probes), most, strict=True)))
 
     def apply(self, connection: _socket.socket) -> None:
         """Let the kernel watch over ``connection``."""
@@ -68,8 +68,7 @@ class Keepalive:
         return min((self.time + self.interval * self.probes) * 1000, MOST_MILLISECONDS)
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(Frozen):
     """One address of a daemon, as ``connect`` takes it."""
 
     family: int
@@ -89,7 +88,7 @@ class Peer:
         """
         if not (address.isascii() and address.isdigit() and len(address) <= 5 and 0 < int(address) <= HIGHEST_PORT):
             raise RemoteProtocolError(f"the daemon at {self} names a locker at no port: {address!r}")
-        return replace(self, sockaddr=(self.sockaddr[0], int(address), *self.sockaddr[2:]))
+        return altered(self, sockaddr=(self.sockaddr[0], int(address), *self.sockaddr[2:]))
 
     def connect(self, connection: _socket.socket, patience: float) -> None:
         """Connect ``connection``, which does not block any more then.
@@ -127,6 +126,8 @@ class Peer:
             OSError: nobody listens there.
             Unreachable: no answer has come in time.
         """
+        from contextlib import suppress  # only who was not let in pays for it
+
         asking = _socket.socket(self.family, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
         try:
             self.connect(asking, ASK_AGAIN)

@@ -8,13 +8,11 @@ Source: ``docs/protocol.md``, Discovery.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from math import inf
-
 from .errors import RemoteProtocolError
 from .found import SETTLED, YOUNG, Found, eldest_first
+from .frozen import altered
 from .hearsay import credible
-from .messages import Here, Mismatch, Seek
+from .messages import Here, Mismatch, Seek, inf
 from .wire import decode, encode
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
@@ -80,7 +78,7 @@ class Search:
         started_at = now - max(0.0, message.age)
         known = self._found.get(message.daemon)
         if known is not None:
-            self._found[known.daemon] = replace(known, started_at=min(known.started_at, started_at))
+            self._found[known.daemon] = altered(known, started_at=min(known.started_at, started_at))
         if known is not None or len(self._found) >= MOST:
             return None
         took = now - self._asked[message.nonce]

@@ -13,7 +13,7 @@ import os
 
 from . import addresses
 from .addresses import Address
-from .frozen import Frozen
+from .frozen import Frozen, altered
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:
@@ -98,6 +98,4 @@ def _group(settings: Settings) -> Tcp | None:
 def _with_interface(tcp: Tcp, settings: Settings) -> Tcp:
     if tcp.interface or not settings.network_interface:
         return tcp
-    from dataclasses import replace  # only who seeks a group pays for it
-
-    return replace(tcp, interface=settings.network_interface)
+    return altered(tcp, interface=settings.network_interface)
