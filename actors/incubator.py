@@ -110,6 +110,7 @@ class Incubator:
         self._told_to_stop = False  # by a person, who so takes the dead names upon himself
         self._idle_at: float | None = None
         self._refill_at: float | None = None
+        self._surplus_at: float | None = None
         self._kill_at: float | None = None
 
     def open(self, now: float) -> list[Effect]:
@@ -171,7 +172,7 @@ class Incubator:
         clock."""
         if self._life is Life.ENDING:
             return effects
-        effects += self._start_lockers(now)
+        effects += self._start_lockers(now) + self._end_surplus(now)
         busy = self._lockers.table or self._whereabouts.clients or (self._lockers.dead and not self._told_to_stop)
         if busy or self._lifespan < 0:
             self._idle_at = None
@@ -197,6 +198,13 @@ class Incubator:
             why = self._lockers.why_none(self._staff.count(LOCKER), now)
             effects += self._whereabouts.refuse_wanted(why, now)
         return effects
+
+    def _end_surplus(self, now: float) -> list[Effect]:
+        surplus = self._lockers.surplus(self._pool_size, now)
+        self._surplus_at = self._lockers.surplus_at(self._pool_size)
+        for child in surplus:
+            child.ending = True
+        return [(child.number, End()) for child in surplus]
 
     # --- what children say -----------------------------------------------------------------------------------------
 
@@ -232,10 +240,6 @@ class Incubator:
         if self._life is Life.ENDING:
             return []
         effects = self._lockers.retiring(child, message, now) + self._whereabouts.serve(now)
-        if len(self._lockers.pool) > self._pool_size:
-            child = self._lockers.pool.pop()
-            child.ending = True
-            effects.append((child.number, End()))
         return self._settle(effects, now)
 
     def child_died(self, number: int, now: float) -> list[Effect]:
@@ -262,8 +266,9 @@ class Incubator:
     # --- time, and the end -----------------------------------------------------------------------------------------
 
     def wakes_at(self) -> float | None:
-        """The end of somebody's wait, of our idle time, or of our patience with children; new spare lockers."""
-        instants = [self._idle_at, self._refill_at, self._kill_at, *(keeper.wakes_at() for keeper in self._keepers())]
+        """The end of somebody's wait, of our idle time, or of our patience with children; a change of the pool."""
+        own = (self._idle_at, self._kill_at, self._refill_at, self._surplus_at)
+        instants = [*own, *(keeper.wakes_at() for keeper in self._keepers())]
         return min((at for at in instants if at is not None), default=None)
 
     def _keepers(self) -> tuple[Whereabouts, Staff, Dumps, Stacks, Records]:
@@ -334,7 +339,7 @@ class Incubator:
         if self._life is Life.ENDING:
             return []
         self._life = Life.ENDING
-        self._idle_at = None
+        self._idle_at = self._refill_at = self._surplus_at = None
         self._kill_at = now + STOP_LIMIT
         effects: list[Effect] = [Unlisten()]
         effects += self._whereabouts.close(STOPPED) + self._staff.close()

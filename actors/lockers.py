@@ -21,6 +21,7 @@ from .staff import Child
 LATELY = 1.0  # seconds after it was named to somebody in which a locker does not retire
 RESTARTS = 5  # spare lockers that may die …
 RESTART_SPAN = 60.0  # … within so many seconds
+KEPT = 32  # spare lockers at most that are kept because so many are taken
 PAUSE = 0.025  # seconds in which whoever got a spare locker is left alone with it, before a new one is started
 FULL = 1.0  # seconds until another one is started after one that found no port
 
@@ -56,7 +57,7 @@ class Lockers:
         self.dead: dict[str, str] = {}  # resource -> why it is refused
         self.pool: deque[Child] = deque()  # those without a resource
         self.serves: dict[int, str] = {}  # child -> resource
-        self._taken: deque[float] = deque([-inf, -inf], maxlen=2)  # when spare ones were, the last two times
+        self._taken: deque[float] = deque([-inf] * KEPT, maxlen=KEPT)  # when spare ones were
         self._deaths: deque[float] = deque(maxlen=RESTARTS)  # of spare ones
 
     def assign(self, key: str, creator: Locate, number: int, now: float) -> Served:
@@ -107,8 +108,21 @@ class Lockers:
     def refills_at(self) -> float:
         """When spare ones may be started: a moment after one was taken, for its first lock needs the processor as
         well; at once where they are taken one after the other."""
-        before, last = self._taken
+        before, last = self._taken[-2], self._taken[-1]
         return last if last - before < PAUSE else last + PAUSE
+
+    def surplus(self, wanted: int, now: float) -> list[Child]:
+        """Take those out of the pool who are more than ``wanted``, and more than were taken lately: where resources
+        come and go, who served one serves the next, and no process is started for it."""
+        if len(self.pool) <= wanted:
+            return []
+        lately = sum(at + LATELY > now for at in self._taken)
+        return [self.pool.pop() for _ in range(len(self.pool) - max(wanted, lately))]
+
+    def surplus_at(self, wanted: int) -> float | None:
+        """When one of the pool will be surplus, if nothing happens before."""
+        spare = len(self.pool)
+        return self._taken[-spare] + LATELY if wanted < spare <= KEPT else None
 
     def without_port(self, now: float) -> None:
         """One that was started found no port: others use them."""

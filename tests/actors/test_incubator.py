@@ -10,6 +10,7 @@ from holdfast.transport.messages import (
     FOREVER,
     Assign,
     Echo,
+    End,
     Expect,
     Fault,
     Located,
@@ -179,7 +180,7 @@ def test_if_the_creator_leaves_while_its_locker_is_started_nothing_is_created() 
     bench = Bench()
     bench.locate(A)
     assert bench.left(A) == []
-    assert bench.ready(1) == []
+    assert bench.ready(1) == [(1, End())]
     assert bench.locate(B, create=False) == [(B, Parked())]
 
 
@@ -191,7 +192,7 @@ def test_if_the_creator_leaves_those_who_would_not_create_it_are_parked() -> Non
     effects = bench.left(A)
     assert effects[0] == (B, Parked())
     assert refusals(effects) == [(C, Refusal.NO_SUCH_RESOURCE)]
-    assert bench.ready(1) == []
+    assert bench.ready(1) == [(1, End())]
 
 
 def test_who_was_parked_is_not_told_so_twice() -> None:

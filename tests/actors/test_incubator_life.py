@@ -55,6 +55,23 @@ def test_a_name_is_forgotten_before_its_locker_leaves() -> None:
     assert (A, Located("locker-2.sock", CLOCK + 1)) in bench.locate(A)
 
 
+def test_as_many_lockers_that_left_are_kept_as_were_taken_lately() -> None:
+    bench = Bench()
+    first, second = (bench.serve(f"old{name}", name=name) for name in (91, 92))
+    bench.wait(LATELY)
+    bench.serve("new", name=93)
+    assert bench.said(first, Retiring(CLOCK, 0)) == [(first, Leave(CLOCK))]
+    assert bench.said(second, Retiring(CLOCK + 1, 0)) == [(second, Leave(CLOCK + 1)), (second, End())]
+    assert bench.wait(LATELY) == [(first, End())]
+
+
+def test_a_daemon_that_ends_cares_for_its_spare_lockers_no_longer() -> None:
+    bench = Bench(pool=1)
+    bench.serve()
+    bench.stop(A, now=True)
+    assert bench.incubator.wakes_at() == bench.now + STOP_LIMIT
+
+
 def test_a_locker_that_left_goes_into_a_pool_that_is_not_full() -> None:
     bench = Bench(pool=1)
     number = bench.serve()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from holdfast.actors.lockers import FULL, LATELY, RESTART_SPAN, RESTARTS, Lockers
+from holdfast.actors.lockers import FULL, KEPT, LATELY, RESTART_SPAN, RESTARTS, Lockers
 from holdfast.actors.staff import LOCKER, Child
 from holdfast.transport.listeners import Origin
 from holdfast.transport.messages import Assign, Leave, Located, Order, Refused, Retiring, Stay
@@ -99,3 +99,25 @@ def test_after_one_that_found_no_port_the_next_one_is_started_a_moment_later() -
     assert some.room(0, 5.0 + FULL - 0.1) == 0
     assert some.why_none(0, 5.0) == "no port is free in 28100-28103"
     assert some.room(0, 5.0 + FULL) == 3
+
+
+def test_spare_ones_are_surplus_when_they_are_more_than_wanted_and_than_were_taken_lately() -> None:
+    some = lockers(*(locker(number) for number in range(1, 4)))
+    for number in range(3):
+        some.assign(f"n{number}", locate(f"n{number}"), number, 1.0 + number / 10)
+    some.pool += [locker(number) for number in range(4, 7)]
+    assert some.surplus(1, 1.9) == []
+    assert some.surplus_at(1) == 1.0 + LATELY
+    assert [child.number for child in some.surplus(1, 1.0 + LATELY)] == [6]
+    assert some.surplus_at(1) == 1.1 + LATELY
+    assert [child.number for child in some.surplus(1, 1.2 + LATELY)] == [5]
+    assert some.surplus_at(1) is None
+
+
+def test_not_more_are_kept_than_may_be_however_many_are_taken() -> None:
+    some = lockers(*(locker(number) for number in range(1, KEPT + 2)))
+    for number in range(KEPT + 1):
+        some.assign(f"n{number}", locate(f"n{number}"), number, 1.0)
+    some.pool += [locker(number) for number in range(KEPT + 2, 2 * KEPT + 4)]
+    assert len(some.surplus(1, 1.0)) == 2
+    assert len(some.pool) == KEPT
