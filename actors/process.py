@@ -34,10 +34,10 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from signal import SIGUSR2
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from ..transport.errors import RemoteProtocolError
-from ..transport.messages import Fault
+from ..transport.messages import Fault, Queued
 from ..transport.pipe import Pipe
 from ..transport.quick import decode, encode
 from ..transport.sockets import Arrival, Change, Router
@@ -45,12 +45,13 @@ from ..transport.wire import Message
 from .alarms import soonest
 from .door import Door, Session, complaint
 from .feeds import Feeds, ForFeeds
-from .implied import without_the_implied
+from .implied import Unsaid, without_the_implied
 from .log import event
 from .noise import Noise
 
 if TYPE_CHECKING:
     from .children import Children
+    from .roles import Actor, Child, Listener, Parent
 
 BATCH = 256  # messages taken in before timers and disconnects have their turn again
 STRANGERS = 32  # of them, those of somebody who has no session: they cost more, and a crowd must leave others a turn
@@ -108,58 +109,6 @@ class AskStack:
 Effect = tuple[Session | Where | int, Message] | Finish | Unlisten | StartChild | KillChild | AskStack | ForFeeds
 
 
-class Actor(Protocol):
-    """The specific part of a process. ``now`` is monotonic seconds, the same for all that came in one turn."""
-
-    def handle(self, session: Session, message: Message, now: float) -> list[Effect]:
-        """A client said something."""
-
-    def left(self, session: Session, now: float) -> list[Effect]:
-        """A client is gone."""
-
-    def tick(self, now: float) -> list[Effect]:
-        """``wakes_at`` has come."""
-
-    def wakes_at(self) -> float | None:
-        """When ``tick`` is wanted, if nothing happens before."""
-
-    def failed(self) -> list[Effect]:
-        """The actor raised: who must be told what."""
-
-
-class Child(Actor, Protocol):
-    """An actor with a parent."""
-
-    def told(self, message: Message, now: float) -> list[Effect]:
-        """The parent said something."""
-
-    def orphaned(self, now: float) -> list[Effect]:
-        """The parent is gone."""
-
-
-class Parent(Actor, Protocol):
-    """An actor with children."""
-
-    def child_said(self, number: int, message: Message, now: float) -> list[Effect]:
-        """A child said something."""
-
-    def child_died(self, number: int, now: float) -> list[Effect]:
-        """A child is gone, or could not be started."""
-
-    def fork_server_died(self, now: float) -> list[Effect]:
-        """No child can be started any more."""
-
-    def signalled(self, number: int, now: float) -> list[Effect]:
-        """A signal came."""
-
-
-class Listener(Actor, Protocol):
-    """An actor with feeds."""
-
-    def heard(self, number: int, message: Message | None, now: float) -> list[Effect]:
-        """What came by a feed: ``Welcome`` when it is open, None when it has ended."""
-
-
 class Process:
     """The generic part.
 
@@ -190,7 +139,9 @@ class Process:
         self._signals = signals
         self._door = Door(lambda: os.urandom(16), pid=os.getpid())
         self._noise = Noise(self._door.counts, router.failures, sources=router.failed_from)
-        self._sleepers = [it for it in (actor, self._door, children, feeds, self._noise) if it is not None]
+        self._unsaid = Unsaid()
+        sleepers = (actor, self._door, self._unsaid, children, feeds, self._noise)
+        self._sleepers = [it for it in sleepers if it is not None]
         self._decode = lru_cache(REMEMBERED)(decode)
         self._due_at: float | None = None  # when somebody wants to be woken, as the turn began
         self._orphaned = False
@@ -338,6 +289,8 @@ class Process:
         at = self._actor.wakes_at()
         if at is not None and at <= now:
             effects += self._actor.tick(now)
+        while (late := self._unsaid.due(now)) is not None:
+            self._say(*late, effects)
         while (fd := self._door.late(now)) is not None:
             self._take_changes(self._router.shut(fd, self._door.peers), now, effects)
         if self._children is not None:
@@ -369,6 +322,15 @@ class Process:
                 self._raise_child(effect, effects)
 
     def _answer(self, session: Session, message: Message, effects: list[Effect]) -> None:
+        earlier = self._unsaid.before(session, message)
+        if earlier is not None:
+            self._say(session, earlier, effects)
+        if isinstance(message, Queued):
+            self._unsaid.hold(session, message, time.monotonic())
+        else:
+            self._say(session, message, effects)
+
+    def _say(self, session: Session, message: Message, effects: list[Effect]) -> None:
         if self._telling:
             self._log.debug("%s is told %s", session.who.pid, message)
         if self._router.send(session.routing_id, encode(message)):

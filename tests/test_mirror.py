@@ -9,6 +9,7 @@ ROOT = TESTS.parent
 ROOMS = ("actors", "cli", "transport", "vfs")
 
 TESTED_ELSEWHERE = {
+    "actors/roles.py": "nothing but signatures; the type checker holds every actor against them",
     "__main__.py": "one line; every test with a real process goes through it",
 }
 WITHOUT_A_SOURCE = {

@@ -12,7 +12,19 @@ import pytest
 
 from holdfast.actors.door import Session
 from holdfast.actors.process import FAILED, NAP, PARENT, STRANGERS, Effect, Finish, Process, Unlisten
-from holdfast.transport.messages import Echo, Ended, Fault, Gone, Queued, Quiesce, Release, Stop, Stopping, Welcome
+from holdfast.transport.messages import (
+    Echo,
+    Ended,
+    Fault,
+    Gone,
+    Granted,
+    Queued,
+    Quiesce,
+    Release,
+    Stop,
+    Stopping,
+    Welcome,
+)
 from holdfast.transport.pipe import Pipe, pipe_pair
 from holdfast.transport.sockets import Arrival, Ready, Router
 from holdfast.transport.wire import Message, decode, encode
@@ -143,6 +155,14 @@ def test_who_does_not_read_has_left_and_is_shut(bench: Bench) -> None:
     with bench.enter(Release(1, False)) as raw:
         assert raw.hear() == Queued(2)
     assert len(bench.actor.gone) <= 2
+
+
+def test_who_waits_only_for_a_moment_hears_the_end_of_it_alone(bench: Bench) -> None:
+    granted = Granted(7, "", 0.0)
+    bench.actor.reply = lambda session, message: [(session, granted if message == Release(2, False) else Queued(1))]
+    bench.start()
+    with bench.enter(Release(1, False), Release(2, False), Release(1, False)) as raw:
+        assert [raw.hear(), raw.hear()] == [granted, Queued(1)]
 
 
 def test_after_unlisten_nobody_new_is_let_in_and_those_inside_stay(bench: Bench) -> None:
