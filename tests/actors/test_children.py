@@ -11,13 +11,14 @@ from collections.abc import Iterator
 import pytest
 
 from boxless import serve_without_mailbox
+from holdfast.actors import nursery
 from holdfast.actors.children import PATIENCE, Children
 from holdfast.actors.locker_process import COMM
 from holdfast.actors.locker_process import main as locker_main
 from holdfast.actors.nursery import ChildSpec, Inherited
 from holdfast.transport.messages import End, Ended, Ready
 from holdfast.transport.wire import Message
-from support import LIMIT, alive, wait_dead
+from support import LIMIT, alive, wait_dead, wait_state
 
 pytestmark = pytest.mark.slow
 
@@ -27,14 +28,14 @@ News = list[tuple[int, Message | None]]
 class Brood:
     """Children in a directory of their own."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, preload: str = "holdfast.actors.preload") -> None:
         self.directory = directory
         self.lock = os.open(directory, os.O_RDONLY)
         specs = [
             ChildSpec("locker", locker_main, ((Inherited(self.lock),), directory, False)),
             ChildSpec("boxless", serve_without_mailbox, ()),
         ]
-        self.children = Children(specs, preload=["holdfast.actors.preload"])
+        self.children = Children(specs, preload=[preload])
         self.heard: News = []
         self.pids: set[int] = set()
 
@@ -159,6 +160,35 @@ def test_without_its_fork_server_children_live_on_and_no_new_one_is_started(broo
     brood.children.send(1, End())
     assert brood.wait_for(1) == Ended("told to end")
     assert brood.wait_for(1) is None
+
+
+def test_an_order_that_the_fork_server_did_not_live_to_take_is_a_dead_child(
+    brood: Brood, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fork_server = brood.start(1).parent
+    os.kill(fork_server, signal.SIGSTOP)
+    wait_state(fork_server, "T")
+    with pytest.raises(BlockingIOError):
+        brood.children.start(2, "locker")
+    monkeypatch.setattr(nursery, "_stopped", lambda pid: False)  # as if it were stopped a moment later
+    brood.children.start(3, "locker")
+    brood.children.kill(3)
+    assert brood.children.pids().keys() == {1}
+    os.kill(fork_server, signal.SIGKILL)
+    assert brood.wait_for(3) is None
+    assert brood.wait_for(Children.FORK_SERVER) is None
+    assert brood.children.wakes_at() is None
+
+
+def test_a_child_that_cannot_be_forked_is_dead(caplog: pytest.LogCaptureFixture) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+        brood = Brood(directory, preload="no_fork")
+        with caplog.at_level("ERROR", "holdfast"):
+            brood.children.start(1, "locker")
+            assert brood.wait_for(1) is None
+        brood.close()
+    assert "HFD020E" in caplog.text
+    assert "temporarily unavailable" in caplog.text
 
 
 def test_a_dead_child_costs_no_descriptor(brood: Brood) -> None:
