@@ -1,0 +1,106 @@
+"""Clients work in one window and tell what they did; who fails is listed, or fails the scenario if it is ours.
+
+The kernel's locks stand for all systems: they need no server.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from clients import clients, work
+from report import Scenario
+from scenarios import FAIRNESS, HAND_OVERS, RATE, allowed, contend, crowds, handed_over, taken_alone
+from worker import Holder
+
+SECONDS = 0.05
+
+
+@pytest.fixture
+def scenario() -> Scenario:
+    return Scenario("S0", "Something", RATE)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> str:
+    return str(tmp_path)
+
+
+def test_every_client_works_in_the_window(directory: str) -> None:
+    with clients("flock", directory, ["a", "b", "c"]) as some:
+        window = work(some, SECONDS)
+    assert len(window.cycles) == len(window.waits) == len(window.handed) == 3
+    assert min(window.cycles) > 0
+
+
+def test_a_window_follows_another_with_the_same_clients(directory: str) -> None:
+    with clients("flock", directory, ["one"]) as some:
+        assert [work(some, SECONDS).cycles[0] > 0 for _ in range(2)] == [True, True]
+
+
+def test_readers_hold_together_and_a_writer_alone(directory: str) -> None:
+    with clients("flock", directory, ["one"] * 3, readers=2) as (first, second, writer):
+        for reader in (first, second):
+            reader.tell("acquire")
+            reader.answer()
+        writer.tell("acquire")
+        for reader in (first, second):
+            reader.tell("release")
+        released = [reader.answer() for reader in (first, second)]
+        granted = writer.answer()
+        writer.tell("release")
+        writer.answer()
+    assert isinstance(granted, float)
+    assert all(isinstance(one, float) and one < granted for one in released)
+
+
+def test_who_cannot_lock_is_an_error_at_once() -> None:
+    with pytest.raises(RuntimeError, match="a client of flock ended"), clients("flock", "/nowhere", ["one"] * 20):
+        pass
+
+
+def test_a_hand_over_lasts_from_the_release_to_the_grant(directory: str) -> None:
+    with clients("flock", directory, ["one", "one"]) as (first, second):
+        taken = [*handed_over(first, second, 2), *taken_alone(first, 1)]
+    assert len(taken) == 3
+    assert min(taken) > 0
+
+
+def test_the_same_holder_again_is_no_hand_over() -> None:
+    last = mmap.mmap(-1, 1)
+    first, second = Holder(last, 1), Holder(last, 2)
+    assert [holder.taken() for holder in (first, first, second, first)] == [True, False, True, True]
+
+
+def test_one_client_has_no_figures_of_several(scenario: Scenario) -> None:
+    with ExitStack() as stack:
+        crowd = crowds(stack, scenario, ["flock"], ["one"])
+        contend(scenario, crowd, SECONDS)
+    assert set(scenario.figures["flock"]).isdisjoint({FAIRNESS, HAND_OVERS})
+
+
+def test_somebody_elses_failure_is_noted_and_the_others_go_on(scenario: Scenario) -> None:
+    with ExitStack() as stack:
+        crowd = crowds(stack, scenario, ["fcntl", "flock"], ["one"])
+        crowd["fcntl"][0].tell("run", "nonsense")
+        for _ in range(2):
+            contend(scenario, crowd, SECONDS)
+    assert list(scenario.failed) == ["fcntl"]
+    assert len(scenario.values("flock", RATE)) == 2
+
+
+def test_our_failure_fails_the_scenario(scenario: Scenario) -> None:
+    with pytest.raises(RuntimeError), allowed(scenario, "holdfast"):
+        raise RuntimeError
+    assert scenario.failed == {}
+
+
+def test_no_room_is_left(scenario: Scenario) -> None:
+    with ExitStack() as stack:
+        crowds(stack, scenario, ["flock"], ["one"])
+        (room,) = Path("/tmp").glob(f"bench-{os.getpid()}-*")
+    assert not room.exists()
