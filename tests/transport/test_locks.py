@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
+
+import pytest
 
 from holdfast.transport.client import Lock
 from holdfast.transport.locks import all_locks
@@ -37,3 +41,22 @@ def test_whoever_looks_while_others_come_and_go_sees_a_list() -> None:
         stop.set()
         for thread in others:
             thread.join()
+
+
+ENDS = """
+from holdfast.transport import locks
+
+class Released:
+    def wait_released(self):
+        print("waited")
+
+lock = Released()
+locks.remember(lock)
+print("the last line")
+"""
+
+
+@pytest.mark.slow
+def test_the_interpreter_ends_only_when_what_was_released_is_known() -> None:
+    done = subprocess.run([sys.executable, "-c", ENDS], check=True, capture_output=True, text=True)
+    assert done.stdout.split("\n") == ["the last line", "waited", ""]
