@@ -76,7 +76,6 @@ class Team:
         self._manner = manner
         self._signals = signals
         self._progress = progress
-        self._buries = os.getpid() == 1
         self._reading = allocate_lock()
         self._over = allocate_lock()  # free when nobody is waited for any more
         self._state = allocate_lock()  # guards all below, and the outcomes
@@ -107,7 +106,7 @@ class Team:
     # --- signals ---
 
     def _listen(self, stops: Collection[int], asks_why: Collection[int], rope: int) -> None:
-        taken = self._signals.taken if self._buries else self._signals.taken - {signal.SIGCHLD}
+        taken = self._signals.taken if os.getpid() == 1 else self._signals.taken - {signal.SIGCHLD}
         while True:
             info = signal.sigwaitinfo(taken)
             with self._state:
@@ -127,7 +126,7 @@ class Team:
         try:
             while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
                 if ended.si_pid in self._pids:
-                    return  # when its worker has done so, it is our turn again
+                    return  # its worker does; what is behind it is seen at the end of the next command, if not before
                 os.waitpid(ended.si_pid, 0)
         except ChildProcessError:
             return
@@ -234,8 +233,6 @@ class Team:
             with self._state:
                 self._pids.remove(pid)
                 _, status = os.waitpid(pid, 0)
-                if self._buries:
-                    self._bury_orphans()
         code = os.waitstatus_to_exitcode(status)
         if code:
             say(f"{line}: {how_it_ended(code)}")
