@@ -7,7 +7,7 @@ from signal import SIGINT, SIGTERM
 import pytest
 
 from holdfast.actors.incubator import QUIESCE, STOP_LIMIT
-from holdfast.actors.lockers import LATELY, RESTART_SPAN, RESTARTS
+from holdfast.actors.lockers import LATELY, PAUSE, RESTART_SPAN, RESTARTS
 from holdfast.actors.process import Finish, KillChild, StartChild, Unlisten
 from holdfast.transport.messages import (
     Assign,
@@ -67,7 +67,9 @@ def test_as_many_lockers_that_left_are_kept_as_were_taken_lately() -> None:
 
 def test_a_daemon_that_ends_cares_for_its_spare_lockers_no_longer() -> None:
     bench = Bench(pool=1)
-    bench.serve()
+    bench.ready(1)
+    bench.locate(A)
+    assert bench.incubator.wakes_at() == bench.now + PAUSE
     bench.stop(A, now=True)
     assert bench.incubator.wakes_at() == bench.now + STOP_LIMIT
 
