@@ -23,7 +23,7 @@ from systems.ours import SCRIPTS, clean_environ
 from systems.system import Command, System, run
 
 RATE, FAIRNESS, P99 = "cycles a second", "slowest client by fastest", "p99 by p50"
-HAND_OVERS = "of these from client to client"
+HAND_OVERS = "hand-overs from client to client a second"
 HANDED, TIME, COMMANDS_RATE = "hand-over, µs", "milliseconds", "commands a second"
 WAITING = 0.02  # seconds after which a client that was told to ask stands in line, whichever the system
 
@@ -98,20 +98,21 @@ def working(scenario: Scenario, crowd: dict[str, list[Client]]) -> Iterator[tupl
     return ((name, some) for name, some in crowd.items() if name not in scenario.failed)
 
 
-def contend(scenario: Scenario, crowd: dict[str, list[Client]], seconds: float) -> None:
-    """One round in which each system's clients work for ``seconds``."""
+def contend(scenario: Scenario, crowd: dict[str, list[Client]], seconds: float, *, apart: bool = False) -> None:
+    """One round in which each system's clients work for ``seconds``; ``apart``: no two on the same resource."""
     for name, some in working(scenario, crowd):
         with allowed(scenario, name):
-            note(scenario, name, work(some, seconds))
+            window = work(some, seconds)
+            note(scenario, name, window)
+            if len(some) > 1 and not apart:
+                scenario.note(name, {HAND_OVERS: window.hand_overs})
 
 
 def note(scenario: Scenario, name: str, window: Window) -> None:
     """The figures of one window; of clients beside each other only where there are several."""
     p50, p99 = window.wait(0.5), window.wait(0.99)
-    several = len(window.cycles) > 1
-    scenario.note(name, {RATE: window.rate} | ({HAND_OVERS: window.hand_overs} if several else {}))
-    scenario.note(name, {"p50 wait, µs": p50, "p99 wait, µs": p99, P99: p99 / max(p50, 1.0)})
-    if several:
+    scenario.note(name, {RATE: window.rate, "p50 wait, µs": p50, "p99 wait, µs": p99, P99: p99 / max(p50, 1.0)})
+    if len(window.cycles) > 1:
         least, most = min(window.cycles), max(window.cycles)
         scenario.note(name, {"slowest client, cycles": least, "fastest client, cycles": most})
         scenario.note(name, {FAIRNESS: window.fairness})

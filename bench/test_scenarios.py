@@ -83,6 +83,15 @@ def test_one_client_has_no_figures_of_several(scenario: Scenario) -> None:
     assert set(scenario.figures["flock"]).isdisjoint({FAIRNESS, HAND_OVERS})
 
 
+@pytest.mark.parametrize("apart", [False, True])
+def test_only_clients_of_one_resource_hand_over(scenario: Scenario, apart: bool) -> None:
+    with ExitStack() as stack:
+        crowd = crowds(stack, scenario, ["flock"], ["a", "b"] if apart else ["a", "a"])
+        contend(scenario, crowd, SECONDS, apart=apart)
+    assert (HAND_OVERS in scenario.figures["flock"]) is not apart
+    assert FAIRNESS in scenario.figures["flock"]
+
+
 def test_somebody_elses_failure_is_noted_and_the_others_go_on(scenario: Scenario) -> None:
     with ExitStack() as stack:
         crowd = crowds(stack, scenario, ["fcntl", "flock"], ["one"])
