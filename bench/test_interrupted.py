@@ -32,7 +32,8 @@ def belonging(mark: str) -> list[str]:
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_ended_leaves_nothing(ending: signal.Signals) -> None:
-    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "bench/test_suite.py", "-k", "s11"]
+    words = ["env", "--default-signal=INT", sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    words += ["bench/test_suite.py", "-k", "s11"]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     process = subprocess.Popen(words, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True)
     mark = f"/tmp/bench-{process.pid}-"
@@ -41,7 +42,7 @@ def test_a_run_that_is_ended_leaves_nothing(ending: signal.Signals) -> None:
         assert belonging(mark)
     finally:
         process.send_signal(ending)
-        process.communicate(timeout=LIMIT)
+        process.communicate(timeout=3 * LIMIT)
     assert process.returncode == pytest.ExitCode.INTERRUPTED
     assert belonging(mark) == []
     assert list(Path("/tmp").glob(f"bench-{process.pid}-*")) == []
