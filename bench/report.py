@@ -29,9 +29,9 @@ INTRODUCTION = """# How fast it is
 This page is written by `make bench`; do not edit it. To repeat it: `make bench`, as root on Debian, on a machine that
 does nothing else (it installs the other systems, and starts each of them itself, on loopback).
 
-All systems of a scenario ran in turns in one run, each used by the client that its users use. A figure is the median
-over the rounds, and in brackets stand the smallest and the largest. Ratios are the result; absolute figures are this
-machine's. What was missed is explained at the end.
+All systems of a scenario ran in turns in one run, each used by the client that its users use; Holdfast was installed
+from its built wheel. A figure is the median over the rounds, and in brackets stand the smallest and the largest. Ratios
+are the result; absolute figures are this machine's. What was missed is explained at the end.
 """
 
 
