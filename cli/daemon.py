@@ -9,9 +9,7 @@ a ^C in the user's terminal never reaches it.
 
 from __future__ import annotations
 
-import fcntl
 import gc
-import hashlib
 import os
 import signal
 import socket
@@ -32,117 +30,18 @@ from ..actors.process import Process
 from ..actors.registry_process import main as registry_main
 from ..actors.staff import LOCKER, REGISTRY
 from ..transport.addresses import prepare_directory
-from ..transport.control import credentials
 from ..transport.errors import HoldfastError, InvalidSetting, Unreachable
 from ..transport.peers import Keepalive
 from ..transport.ports import TcpListener, TcpPlace
 from ..transport.settings import Settings
 from ..transport.sockets import Router, raise_descriptor_limit
 from .plan import MetricsPlan, Plan, plan_from_words
+from .right import lock_when_ended, say_starting
 
-ENDING = 6.0  # seconds; the incubator gives its children 5 to end
 LEFT = 2.0  # seconds for the port of a daemon that was killed to become free, if none of its locks is held
-AGAIN = 0.05  # seconds until the right is tried again
-QUESTIONS = 4096  # how often it can be asked who has the right; nobody accepts these connections
 LEAST = 128  # open files without which a daemon could not serve anybody
 WILDCARDS = ("0.0.0.0", "::")  # all addresses of this host: IPv4, IPv6
 LOG_LIMIT = 1 << 20  # bytes; a longer log is set aside (one old one is kept) when a daemon starts
-
-
-def lock_directory(path: str) -> int:
-    """Take the right to be the daemon at ``path``.
-
-    Returns:
-        A descriptor; the right lasts as long as it, or a copy of it in a locker, is open.
-
-    Raises:
-        Unreachable: another daemon has it, or lockers of a dead one still serve.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise Unreachable(_who_holds_on(path)) from None
-    if not os.path.samestat(os.fstat(descriptor), os.stat(path)):
-        os.close(descriptor)
-        raise Unreachable(f"{path} was replaced while a daemon was being started; try again")
-    return descriptor
-
-
-def claim(path: str) -> socket.socket:
-    """Take the same right once more, where nobody can remove it by accident: a name in the kernel, not in a directory.
-
-    Who removes the directory of a daemon that runs (``rm -rf``, a cleaner of /tmp) would else let a second one start
-    beside it, and both would grant the same lock. The name is made of the path and of the directory two steps above
-    it, which are other ones in a container with a /tmp of its own.
-
-    Returns:
-        A socket; the right lasts as long as it, or a copy of it in a locker, is open.
-
-    Raises:
-        Unreachable: a process of ours has it.
-    """
-    above = os.stat(os.path.dirname(os.path.dirname(path)))
-    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
-    name = f"\0holdfast-{os.geteuid()}-{above.st_dev:x}-{above.st_ino:x}-{digest}"
-    right = socket.socket(socket.AF_UNIX)
-    try:
-        right.bind(name)
-        right.listen(QUESTIONS)
-    except OSError:
-        pid = _owner(name)
-        if pid:
-            right.close()
-            raise Unreachable(
-                f"process {pid} still serves {path}, which was removed or replaced under it; "
-                f"end that daemon first: kill {pid}"
-            ) from None
-    return right
-
-
-def _owner(name: str) -> int:
-    """The process of ours that listens at ``name``; 0 if it is somebody else's, who cannot keep us from starting."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as asking:
-        try:
-            asking.connect(name)  # nobody accepts: whoever asks leaves an entry in the queue for good
-        except OSError:
-            return 0
-        pid, uid = credentials(asking.fileno())
-        return pid if uid == os.geteuid() else 0
-
-
-def lock_when_ended(plan: Plan) -> tuple[int, int]:
-    """As ``lock_directory`` and ``claim``; a daemon that is just ending (its socket is gone) is given a moment.
-
-    Returns:
-        The descriptors of both.
-    """
-    until = time.monotonic() + ENDING
-    while True:
-        try:
-            right = lock_directory(plan.directory)
-            try:
-                return right, claim(plan.directory).detach()
-            except Unreachable:
-                os.close(right)
-                raise
-        except Unreachable:
-            if os.path.lexists(plan.socket) or time.monotonic() > until:
-                raise
-        time.sleep(AGAIN)
-
-
-def _who_holds_on(path: str) -> str:
-    notes = []
-    for name in sorted(os.listdir(path)):
-        if name.startswith("left-behind-"):
-            with suppress(FileNotFoundError), open(os.path.join(path, name)) as file:
-                notes.append(file.read().strip())
-    if notes:
-        told = "; ".join(notes)
-        return f"the last daemon died, and no new one can start before its locks are released: {told}"
-    return f"a daemon is running already for {path}, or is starting or ending"
 
 
 def clear_leftovers(directory: str) -> None:
@@ -254,7 +153,8 @@ def serve(plan: Plan, *, ready: Callable[[str], None], check: Callable[[], None]
     limit = raise_descriptor_limit()
     if limit < LEAST:
         raise Unreachable(f"a daemon needs {LEAST} open files, and here only {limit} are allowed (ulimit -n)")
-    rights = lock_when_ended(plan)
+    starting = say_starting(plan.directory)
+    rights = lock_when_ended(plan.directory, plan.socket)
     check()
     clear_leftovers(plan.directory)
     listener = _listen(plan)
@@ -288,6 +188,7 @@ def serve(plan: Plan, *, ready: Callable[[str], None], check: Callable[[], None]
         log.event("HFD006I", endpoint=endpoint)
         if plan.insecure:
             log.event("HFD007W", endpoint=endpoint)
+    os.close(starting)
     ready(endpoint)
     code = process.run()
     if port is not None:

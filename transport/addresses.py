@@ -139,6 +139,21 @@ def prepare_directory(path: str) -> None:
     check_directory(path)
 
 
+def open_starting(directory: str) -> int:
+    """Open the file whose lock (flock) is held by whoever starts the daemon of ``directory``, until it is ready.
+
+    Returns:
+        A descriptor.
+
+    Raises:
+        Unreachable: it cannot be made.
+    """
+    try:
+        return os.open(f"{directory}/starting", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Unreachable(f"cannot write to the directory {directory}: {error.strerror}") from error
+
+
 def prepare(place: Address) -> None:
     """Make the directories of ``place``, and make sure that they are ours alone.
 

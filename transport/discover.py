@@ -1,9 +1,10 @@
 """Find the daemon, and start it if nobody has.
 
 The rule: whatever happens at once, one daemon is started. Who finds none takes the lock of the file ``starting`` in the
-daemon's directory, tries to connect again, and only then starts one, holding the lock until it is ready. While somebody
-else holds it, we keep trying to connect: 200 commands at once cost one start. What lies at the socket's path and is no
-socket is never touched.
+daemon's directory, tries to connect again, and only then starts one, holding the lock until it is ready; a daemon that
+nobody has started so (``holdfast serve``) holds it itself. While somebody else holds it, we keep trying to connect: 200
+commands at once cost one start. If the one that we started did not become the daemon, because another was faster, that
+one is taken. What lies at the socket's path and is no socket is never touched.
 
 A daemon on the network is looked for at all addresses of its endpoint, or by its group. It is started only here, so
 only if an address of the endpoint is this host's; after that it is looked for once more, as by everybody else. If
@@ -270,10 +271,7 @@ def _check_ours(meant: Target, *, flom: bool) -> None:
 
 def _start_or_wait(meant: Target, settings: Settings, environ: Mapping[str, str], patience: float) -> Wire:
     """Start the daemon, or connect to the one that somebody else is starting."""
-    try:
-        file = os.open(f"{meant.place.directory}/starting", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    except OSError as error:
-        raise Unreachable(f"cannot write to the directory {meant.place.directory}: {error.strerror}") from error
+    file = addresses.open_starting(meant.place.directory)
     try:
         until = monotonic() + patience
         while True:
@@ -327,12 +325,11 @@ def _start(meant: Target, settings: Settings, environ: Mapping[str, str]) -> Wir
                 "(HOLDFAST_AUTOSTART=no refuses that)"
             )
     said = said or launch.launch(command, environ)
-    wire = None
-    if meant.tcp is None and meant.group is not None:
-        wire = _agree(meant.place, meant.group, settings, environ, ours) if said == "ready" else None
-    elif said == "ready" or meant.tcp is not None:
-        wire = _find(meant, settings, inf)
-    if wire is not None:  # ours; or that of another user, who was faster and has the port
+    if said == "ready" and meant.tcp is None and meant.group is not None:
+        wire = _agree(meant.place, meant.group, settings, environ, ours)
+    else:
+        wire = _find_started(meant, settings, inf)
+    if wire is not None:  # ours; or that of somebody else, who was faster and has the directory, or the port
         return wire
     if said != "ready":
         raise Unreachable(said or f"the daemon ended before it was ready; to see why: {_by_hand(meant)}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import stat
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from holdfast.actors.answerer import Being
 from holdfast.actors.nursery import Inherited
 from holdfast.cli import daemon
-from holdfast.cli.daemon import claim, clear_leftovers, lock_directory
+from holdfast.cli.daemon import clear_leftovers
 from holdfast.cli.plan import Plan
 from holdfast.transport import endpoints
 from holdfast.transport.endpoints import Tcp
@@ -23,19 +22,6 @@ from holdfast.transport.multicast import seek
 from holdfast.transport.wire import decode
 from raw import find, start_daemon
 from support import House, wait_dead, wait_until
-
-
-def test_one_process_at_a_time_has_the_right_to_a_directory(house: House) -> None:
-    right = lock_directory(str(house.path))
-    with pytest.raises(Unreachable, match="a daemon is running already"):
-        lock_directory(str(house.path))
-    copy = os.dup(right)  # a locker's
-    os.close(right)
-    (house.path / "left-behind-1").write_text("process 1 still serves printer\n")
-    with pytest.raises(Unreachable, match="process 1 still serves printer"):
-        lock_directory(str(house.path))
-    os.close(copy)
-    os.close(lock_directory(str(house.path)))
 
 
 def test_what_a_killed_daemon_left_is_cleared_and_nothing_else(house: House) -> None:
@@ -149,22 +135,3 @@ def test_a_daemon_whose_starter_is_gone_serves_others(house: House) -> None:
     pid = house.daemon()
     assert house.run("stop", "--now", "--socket", f"{house.path}/s").returncode == 0
     wait_dead(pid)
-
-
-def test_the_right_outlives_the_removal_of_the_directory(house: House) -> None:
-    path = f"{house.path}/run/local"
-    os.makedirs(path)
-    with claim(path):
-        shutil.rmtree(f"{house.path}/run/local")
-        with pytest.raises(Unreachable, match=f"process {os.getpid()} still serves"):
-            claim(path)
-        claim(f"{house.path}/run/other").close()
-    claim(path).close()
-
-
-def test_somebody_elses_name_keeps_nobody_from_working(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = f"{house.path}/run/local"
-    os.makedirs(path)
-    with claim(path):
-        monkeypatch.setattr(daemon, "_owner", lambda name: 0)
-        claim(path).close()

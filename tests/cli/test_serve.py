@@ -6,15 +6,18 @@ import os
 import signal
 import socket
 import subprocess
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from holdfast.cli import serve as serve_module
+from holdfast.cli.right import lock_directory
 from holdfast.cli.serve import serve as serve_command
 from holdfast.transport import addresses, endpoints
 from holdfast.transport.errors import InvalidSetting
-from support import LIMIT, House, wait_line
+from support import LIMIT, House, wait_line, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -74,6 +77,46 @@ def test_a_second_one_is_refused_with_a_sentence(house: House) -> None:
     assert second.returncode == 99
     assert "a daemon is running already" in second.stderr
     assert house.run("run", "-r", "printer", "--", "true").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "-r", "printer", "--", "echo", "done"),
+        ("batch", "-r", "printer", "-"),
+    ],
+)
+def test_a_command_that_comes_while_it_starts_waits_for_it_and_starts_none(house: House, words: tuple[str]) -> None:
+    local = house.run_dir / "local"
+    local.mkdir(parents=True, mode=0o700)
+    house.run_dir.chmod(0o700)
+    right = lock_directory(str(local))  # so it starts as long as we like
+    serving = house.spawn("serve")
+    wait_until(lambda: _holds(serving.pid, local / "starting"), "a daemon that says that it starts")
+    command = house.spawn(*words)
+    command.stdin.write("echo done\n")
+    command.stdin.close()
+    wait_until(lambda: _has_open(command.pid, local / "starting"), "a command that waits for it")
+    os.close(right)
+    wait_line(serving.stderr, "HFD001I")
+    assert command.stdout.read() == "done\n"
+    assert command.wait(LIMIT) == 0
+    assert not (local / "daemon.log").exists()
+
+
+def _has_open(pid: int, path: Path) -> list[str]:
+    """The numbers of the descriptors by which a process has the file open."""
+    found = []
+    with suppress(OSError):
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(OSError):
+                found += [number] * (os.readlink(f"/proc/{pid}/fd/{number}") == str(path))
+    return found
+
+
+def _holds(pid: int, path: Path) -> bool:
+    """Whether a process has locked the file."""
+    return any("FLOCK" in Path(f"/proc/{pid}/fdinfo/{number}").read_text() for number in _has_open(pid, path))
 
 
 def test_with_a_lifespan_it_ends_by_itself(house: House) -> None:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from holdfast.transport import addresses, discover, launch, zmtp
 from holdfast.transport.errors import Unreachable
 from holdfast.transport.settings import Settings
 from holdfast.transport.target import Target
+from support import wait_until
 
 LIMIT = 30.0  # seconds; nothing here should ever take so long
 DAEMON = f"""
@@ -57,6 +59,7 @@ class Place:
         self.script = path / "daemon.py"
         self.script.write_text(DAEMON)
         self.more = [f"tester={os.getsid(0)}"]
+        self.patch = patch
         self._command = launch.daemon_command
         patch.setattr(launch, "daemon_command", self.command)
 
@@ -206,6 +209,28 @@ def test_what_the_daemon_has_to_say_is_told(place: Place) -> None:
     place.more.append("says=the last daemon died, and process 4711 holds on\n")
     with pytest.raises(Unreachable, match="process 4711 holds on"):
         discover.connect(place.settings, ENVIRON)
+
+
+def test_if_another_daemon_was_faster_than_the_one_that_we_started_that_one_is_taken(place: Place) -> None:
+    addresses.prepare(place.address)
+    place.more.append("says=a daemon is running already\n")
+    with socket.socket(socket.AF_UNIX) as listener:
+
+        def faster(meant: Target, settings: Settings, pipe: int, identity: bytes) -> list[str]:
+            listener.bind(place.address.socket)
+            listener.listen()
+            return place.command(meant, settings, pipe, identity)
+
+        place.patch.setattr(launch, "daemon_command", faster)
+        with ThreadPoolExecutor() as threads:
+            found = threads.submit(discover.connect, place.settings, ENVIRON)
+            wait_until(lambda: place.started() or found.done(), "the daemon that we started")
+            listener.settimeout(LIMIT)
+            connection = listener.accept()[0]
+            connection.sendall(zmtp._GREETING + zmtp.frame_bytes(zmtp._READY, 4))
+            found.result(LIMIT).close()
+            connection.close()
+    assert len(place.started()) == 1
 
 
 def test_a_daemon_that_ends_without_a_word_is_told(place: Place) -> None:
