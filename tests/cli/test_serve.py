@@ -101,6 +101,7 @@ def test_a_command_that_comes_while_it_starts_waits_for_it_and_starts_none(house
     wait_line(serving.stderr, "HFD001I")
     assert command.stdout.read() == "done\n"
     assert command.wait(LIMIT) == 0
+    wait_until(lambda: not _has_open(serving.pid, local / "starting"), "a daemon that does not start any more")
     assert not (local / "daemon.log").exists()
 
 
