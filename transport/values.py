@@ -153,11 +153,20 @@ def text_or_none(text: str, dialect: Dialect) -> str | None:
 
 def place(text: str, dialect: Dialect) -> str | None:
     """A path that says where the daemon is: the same for everybody who reads it, or there would be several daemons."""
-    if dialect.relative and not text:
-        raise InvalidSetting("the path is empty")
+    _check_said(text, dialect, "the path")
     if text and not dialect.relative and not text.startswith("/"):
         raise InvalidSetting(f"{text!r} means another place in each directory; give a path that begins with /")
     return text or None
+
+
+def _check_said(text: str, dialect: Dialect, what: str) -> None:
+    """An empty word on a command line is a variable that was never set: who meant one daemon would get another one.
+
+    Raises:
+        InvalidSetting: it is one. In a file, an empty value is a key that says nothing.
+    """
+    if dialect.relative and not text:
+        raise InvalidSetting(f"{what} is empty")
 
 
 def public_key(text: str, dialect: Dialect) -> str | None:
@@ -169,6 +178,7 @@ def public_key(text: str, dialect: Dialect) -> str | None:
 
 def endpoint(text: str, dialect: Dialect) -> Tcp | None:
     """Where a daemon listens: ``tcp://HOST:PORT``."""
+    _check_said(text, dialect, "the address")
     if not text:
         return None
     from .endpoints import parse  # most stay on this machine
@@ -181,6 +191,7 @@ def endpoint(text: str, dialect: Dialect) -> Tcp | None:
 
 def group(text: str, dialect: Dialect) -> Tcp | None:
     """The multicast group that a daemon answers, and its port if it is not FLoM's."""
+    _check_said(text, dialect, "the group")
     if not text:
         return None
     from .endpoints import parse_group

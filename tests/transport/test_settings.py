@@ -118,6 +118,19 @@ def test_a_command_line_may_name_a_place_in_its_directory_but_not_an_empty_one(p
         load(program, {"socket": ""}, {}, files=[])
 
 
+@pytest.mark.parametrize(("option", "what"), [("endpoint", "address"), ("group", "group"), ("curve_server", "path")])
+def test_an_empty_word_on_a_command_line_means_no_other_daemon(option: str, what: str) -> None:
+    """It is ``"$ENDPOINT"`` of a script that never set it: the local daemon's lock would exclude nobody elsewhere."""
+    with pytest.raises(InvalidSetting, match=f"{option.replace('_', ' ')}: the {what} is empty"):
+        load("holdfast", {option: ""}, {}, files=[])
+
+
+def test_an_empty_value_in_a_file_says_nothing(write: Write) -> None:
+    file = write("[Daemon]\nEndpoint=\nDiscover=\nSocketName=\n")
+    settings = load("holdfast", {}, {}, files=[file]).settings
+    assert (settings.endpoint, settings.group, settings.socket) == (None, None, None)
+
+
 @pytest.mark.parametrize(
     ("line", "why"),
     [
