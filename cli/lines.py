@@ -1,8 +1,9 @@
 """A list of command lines, one a line of text, as the words that are executed.
 
-The rule: words are separated and quoted as in a shell, and nothing else of a shell happens: no variable, no pattern,
-no pipe. Blank lines, and those whose first character that is not blank is a ``#``, say nothing. A line that cannot be
-understood is a command that fails, told by its number; it does not stop the others, because they may run already.
+The rule: words are separated by blanks and tabs and quoted as in a shell, and nothing else of a shell happens: no
+variable, no pattern, no pipe. Blank lines, and those whose first character that is not blank is a ``#``, say nothing. A
+line that cannot be understood is a command that fails, told by its number; it does not stop the others, because they
+may run already.
 
 Source: GNU xargs, whose quotes these are (but for ``\\"`` within double quotes, which is a shell's).
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import os
 import select
 
+from ..transport.errors import HoldfastError
 from ..transport.frozen import Frozen
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
@@ -22,6 +24,7 @@ else:
     from _collections import deque
 
 OF_A_SHELL = frozenset("'\"\\")
+BLANKS = " \t\r\n"  # those of shlex; what else Unicode calls a space is a part of a word, as in a shell
 CHUNK = 65_536  # bytes read at once
 
 
@@ -70,10 +73,13 @@ class Source:
         """The next command line; None: there is none, or, if we must not ``wait``, it is not here yet.
 
         Raises:
-            OSError: it cannot be read.
+            HoldfastError: it cannot be read.
         """
-        while not self._lines and not self._ended and (wait or self._poll.poll(0)):
-            self._read()
+        try:
+            while not self._lines and not self._ended and (wait or self._poll.poll(0)):
+                self._read()
+        except OSError as error:
+            raise HoldfastError(f"the list cannot be read any further: {error.strerror}") from error
         return self._lines.popleft() if self._lines else None
 
     def _read(self) -> None:
@@ -99,7 +105,7 @@ def commands(texts: Iterable[str], first: int = 1) -> Iterator[Line]:
         first: the number of the first of them.
     """
     for number, text in enumerate(texts, first):
-        stripped = text.strip()
+        stripped = text.strip(BLANKS)
         if stripped and not stripped.startswith("#"):
             yield _line(number, stripped)
 
@@ -108,10 +114,15 @@ def _line(number: int, text: str) -> Line:
     if "\0" in text:
         return Line(number, text, (), "a word cannot have a zero byte in it")
     if OF_A_SHELL.isdisjoint(text):  # most are, and shlex needs a hundred times as long
-        return Line(number, text, tuple(text.split()))
+        return Line(number, text, tuple([word for word in _blanks(text).split(" ") if word]))
     import shlex
 
     try:
         return Line(number, text, tuple(shlex.split(text)))
     except ValueError as error:
         return Line(number, text, (), str(error).lower())
+
+
+def _blanks(text: str) -> str:
+    """``text`` with one kind of ``BLANKS`` for all."""
+    return text.replace("\t", " ").replace("\r", " ").replace("\n", " ")

@@ -6,10 +6,12 @@ import os
 import shlex
 from pathlib import Path
 
-from hypothesis import given
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from holdfast.cli.lines import CHUNK, Line, Source, commands
+from holdfast.transport.errors import HoldfastError
 
 WORDS = st.text(st.characters(exclude_characters="\0\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"), min_size=1)
 
@@ -30,6 +32,15 @@ def test_blank_lines_and_comments_say_nothing_and_are_counted() -> None:
 
 def test_words_are_separated_by_blanks_and_tabs() -> None:
     assert words("a  b\tc\n") == ("a", "b", "c")
+
+
+@given(st.text(st.sampled_from("ab# \t\r\n\x0b\x0c\x1c\x1f\x85\xa0\u2003\u2028\u3000\ufeff"), min_size=1))
+@example("a\xa0b\x0bc\x1cd\x85e\u3000f")
+@example("\xa0# no comment\xa0")
+def test_words_are_separated_at_the_same_places_whether_anything_is_quoted_or_not(text: str) -> None:
+    plain, quoted = [list(commands([f"{begin}{text}"])) for begin in ("x ", "'x' ")]
+    assert [line.words for line in plain] == [line.words for line in quoted]
+    assert list(commands([text])) == [] or words(text) == tuple(shlex.split(text))
 
 
 def test_words_are_quoted_as_in_a_shell() -> None:
@@ -87,6 +98,12 @@ def test_a_line_can_be_had_when_the_whole_of_it_is_there() -> None:
     assert source.take(wait=True) == Line(5, "echo d", ("echo", "d"))
     assert source.take(wait=True) is None
     assert source.take(wait=False) is None
+
+
+def test_a_list_that_fails_on_the_way_is_told_in_a_sentence() -> None:
+    source = Source(os.open("/", os.O_RDONLY))
+    with pytest.raises(HoldfastError, match="the list cannot be read any further: Is a directory"):
+        source.take(wait=True)
 
 
 def test_all_lines_can_be_counted_before_the_first_is_taken() -> None:
