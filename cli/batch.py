@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+from errno import EISDIR
 from time import monotonic
 
 from ..transport.errors import UsageError
@@ -79,9 +80,11 @@ def _read(file: str) -> tuple[Source, int | None]:
     """
     try:
         descriptor = _standard_input() if file == "-" else os.open(file, os.O_RDONLY | os.O_CLOEXEC)
-        regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        kind = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(kind):
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
         source = Source(descriptor)
-        return source, source.count() if regular else None
+        return source, source.count() if stat.S_ISREG(kind) else None
     except OSError as error:
         raise UsageError(f"cannot read {'standard input' if file == '-' else file}: {error.strerror}") from error
 

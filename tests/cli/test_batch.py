@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -58,6 +59,14 @@ def test_a_command_does_not_eat_the_list(shared: House) -> None:
 def test_a_list_that_cannot_be_read_is_told_in_a_sentence(shared: House) -> None:
     code, _, said = batch(shared, "", "-r", "x", "/no/such/list")
     assert (code, said) == (99, ["cannot read /no/such/list: No such file or directory"])
+
+
+def test_a_directory_is_no_list(shared: House) -> None:
+    assert batch(shared, "", "-r", "x", "/") == (99, "", ["cannot read /: Is a directory"])
+    directory = os.open("/", os.O_RDONLY)
+    ended = shared.run("batch", "-r", "x", stdin=directory)
+    os.close(directory)
+    assert (ended.returncode, ended.stderr) == (99, "holdfast: cannot read standard input: Is a directory\n")
 
 
 def test_an_empty_list_is_done(shared: House) -> None:
