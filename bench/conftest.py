@@ -52,6 +52,7 @@ def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
         if terminal is not None and capture is not None and not request.config.getoption("benchmark_disable"):
             with capture.global_and_fixture_disabled():
                 terminal.write_line(line)
+                terminal.flush()  # in a pipe it would wait until there are 8 KiB
 
     return show
 
