@@ -79,10 +79,10 @@ def test_garbage_is_read_as_msgpack_reads_it_or_refused(garbage: bytes) -> None:
     judge(garbage)
 
 
-@pytest.mark.parametrize("first", range(256))
 @pytest.mark.parametrize("rest", [b"", b"\0", b"\0\0\0\0", b"\1" * 9, b"\xff" * 9, b"\0\0\0\1\xc0", b"\1\xc0"])
-def test_every_first_byte_is_read_as_msgpack_reads_it_or_refused(first: int, rest: bytes) -> None:
-    judge(bytes((first,)) + rest)
+def test_every_first_byte_is_read_as_msgpack_reads_it_or_refused(rest: bytes) -> None:
+    for first in range(256):
+        judge(bytes((first,)) + rest)
 
 
 def judge(data: bytes) -> None:
