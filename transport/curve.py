@@ -200,6 +200,7 @@ class _Pump:
 
     def __init__(self, endpoint: str, keys: ClientKeys, theirs: socket.socket, keepalive: Keepalive) -> None:
         self.connection = -1  # its descriptor
+        self._identity: tuple[int, int] | None = None  # of what that leads to
         self._theirs = theirs
         self._waiting = b""  # what the DEALER does not take yet
         with _signals_blocked():  # libzmq's threads block them, but only when they come to run
@@ -222,6 +223,7 @@ class _Pump:
             if event["event"] != zmq.Event.CONNECTED:
                 return zmq.Event(event["event"])
             self.connection = int(event["value"])
+            self._identity = _identity(self.connection)
         return None
 
     def start(self) -> None:
@@ -303,11 +305,20 @@ class _Pump:
         self._context.term()
 
     def close_in_child(self) -> None:
-        """Close what a forked child has of it."""
+        """Close what a forked child has of it, and nothing that has its number since libzmq closed it: here, or in
+        the child, which may fork in turn."""
         self._theirs.close()
-        if self.connection >= 0:
-            with suppress(OSError):
-                os.close(self.connection)
+        if self._identity is not None and _identity(self.connection) == self._identity:
+            os.close(self.connection)
+
+
+def _identity(descriptor: int) -> tuple[int, int] | None:
+    """Of what ``descriptor`` leads to; None if it is closed."""
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _set_options(dealer: zmq.Socket[bytes], keys: ClientKeys, keepalive: Keepalive) -> None:

@@ -212,6 +212,24 @@ def test_the_end_is_told_although_a_forked_child_lives(daemon: Daemon, enter: Ca
     wire.close()
 
 
+@pytest.mark.parametrize("closed_by", ["parent", "child"])
+def test_a_child_closes_nothing_else_that_has_the_number_of_a_closed_connection(
+    enter: Callable[[], curve.Wire], closed_by: str
+) -> None:
+    wire = enter()
+    connection = wire._pump.connection
+    if closed_by == "parent":
+        wire.close()
+    if (child := os.fork()) == 0:
+        with open("/dev/null") as other:
+            os.dup2(other.fileno(), connection)
+        if (grandchild := os.fork()) == 0:
+            os._exit(os.readlink(f"/proc/self/fd/{connection}") != "/dev/null")
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(grandchild, 0)[1]))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    wire.close()
+
+
 @pytest.mark.parametrize("host", ["::1", "::ffff:127.0.0.1"])
 def test_it_reaches_ipv6(tmp_path: Path, alice: str, host: str) -> None:
     daemon = Daemon(tmp_path, host="[::]")
