@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -63,10 +62,6 @@ def test_a_list_that_cannot_be_read_is_told_in_a_sentence(shared: House) -> None
 
 def test_a_directory_is_no_list(shared: House) -> None:
     assert batch(shared, "", "-r", "x", "/") == (99, "", ["cannot read /: Is a directory"])
-    directory = os.open("/", os.O_RDONLY)
-    ended = shared.run("batch", "-r", "x", stdin=directory)
-    os.close(directory)
-    assert (ended.returncode, ended.stderr) == (99, "holdfast: cannot read standard input: Is a directory\n")
 
 
 def test_an_empty_list_is_done(shared: House) -> None:
