@@ -13,11 +13,16 @@ from importlib import import_module
 import click
 
 from ..transport.errors import UsageError
+from ..transport.stderr import say
+from .exits import FAILED
 from .options import RUN
 from .parameters import invoke, parameter
 
 # But for the first two, each is the object of that name in the module of that name.
 COMMANDS = ("run", "batch", "status", "why", "serve", "mount", "umount", "stop", "dump", "discover", "config", "keygen")
+NO_ARGUMENTS: tuple[type[click.UsageError], ...] = (  # to a group of commands; click 8.1 shows its help instead
+    (click.exceptions.NoArgsIsHelpError,) if hasattr(click.exceptions, "NoArgsIsHelpError") else ()
+)
 COMPLETE = "_HOLDFAST_COMPLETE"  # by which a shell asks what could come next; it gives us no arguments then
 
 
@@ -97,6 +102,9 @@ def run_holdfast(arguments: Sequence[str]) -> int:
         return shell_complete(holdfast, {}, "holdfast", COMPLETE, wanted)
     try:
         return invoke(holdfast, "holdfast", arguments)
+    except NO_ARGUMENTS as error:
+        say("which command?", *error.format_message().splitlines())
+        return FAILED
     except click.UsageError as error:
         hint = f" (see '{error.ctx.command_path} --help')" if error.ctx else ""
         raise UsageError(f"{error.format_message().rstrip('.')}{hint}") from error

@@ -90,6 +90,14 @@ def test_help_lists_every_command_and_ends_well() -> None:
     assert set(COMMANDS) <= {line.split()[0] for line in out.splitlines() if line.startswith("  ")}
 
 
+@pytest.mark.parametrize("words", [[], ["config"]])
+def test_without_a_command_the_help_is_shown_line_by_line(words: list[str]) -> None:
+    code, out, said = ended(*words)
+    _, helped, _ = ended(*words, "--help")
+    assert (code, out) == (99, "")
+    assert said == f"holdfast: which command?\n{helped}"
+
+
 def test_a_reader_that_goes_away_is_no_reason_to_complain() -> None:
     reading, writing = os.pipe()
     os.close(reading)
