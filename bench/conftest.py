@@ -66,6 +66,12 @@ def suite(benchmark: BenchmarkFixture, found: list[Scenario], say: Callable[[str
     os.environ.update(before)
 
 
+def pytest_exception_interact(node: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    one = getattr(node, "funcargs", {}).get("suite")
+    if one is not None and call.excinfo is not None:
+        one.broke(call.excinfo.value)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     session = getattr(config, "_benchmarksession", None)
     for bench in session.benchmarks if session is not None else ():

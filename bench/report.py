@@ -23,6 +23,7 @@ PAGE = ROOT / "docs" / "performance.md"
 CHARTS = ROOT / "docs" / "performance"
 NOTES = ROOT / "docs" / "performance-notes.md"
 SCENARIOS = 12  # that the page has; a run of fewer does not write it
+START, END = 100, 200  # characters that are kept of a long reason
 SCRIPT = re.compile(r"<script.*?(?:/>|</script>)", re.DOTALL)
 INTRODUCTION = """# How fast it is
 
@@ -110,17 +111,26 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
+def _cell(why: str) -> str:
+    """Somebody's words in one cell of a table: in one line, of a long log its beginning and its end."""
+    line = " ".join(why.split())
+    if len(line) > START + END:
+        line = f"{line[:START]} … {line[-END:]}"
+    return line.replace("|", r"\|")
+
+
 def table(scenario: Scenario) -> str:
     """One scenario as a table: a row a system, a column a figure."""
     names = list(dict.fromkeys(name for figures in scenario.figures.values() for name in figures))
     lines = [f"### {scenario.key} {scenario.title}", ""]
     if scenario.broken:
-        lines += [f"No result: {scenario.broken}", ""]
+        lines += [f"No result: {_cell(scenario.broken)}", ""]
+    names = names or [scenario.charted]  # a table has a column, though nothing was measured
     lines += ["| | " + " | ".join(names) + " |", "|--|" + "--|" * len(names)]
     for system, figures in scenario.figures.items():
         lines.append(f"| {system} | " + " | ".join(spread(figures.get(name, [])) for name in names) + " |")
-    lines += [f"| {system} | missing: {why}" + " |" * len(names) for system, why in scenario.missing.items()]
-    lines += [f"| {system} | failed: {why}" + " |" * len(names) for system, why in scenario.failed.items()]
+    lines += [f"| {system} | missing: {_cell(why)}" + " |" * len(names) for system, why in scenario.missing.items()]
+    lines += [f"| {system} | failed: {_cell(why)}" + " |" * len(names) for system, why in scenario.failed.items()]
     return "\n".join(lines)
 
 
@@ -131,7 +141,7 @@ def page(scenarios: Sequence[Scenario], where: Mapping[str, str], charts: Sequen
     for scenario in scenarios:
         lines += [aim.row() for aim in scenario.aims]
         if scenario.broken:
-            lines.append(f"| {scenario.key} | no result: {scenario.broken} | - | - | not measured |")
+            lines.append(f"| {scenario.key} | no result: {_cell(scenario.broken)} | - | - | not measured |")
     lines += ["", "## Where", "", *(f"- {name}: {value}" for name, value in where.items())]
     lines += ["", "## How each was used", "", *_used(scenarios), "", "## Scenarios", ""]
     for scenario in scenarios:

@@ -49,7 +49,7 @@ def allowed(scenario: Scenario, name: str) -> Iterator[None]:
     except (RuntimeError, OSError, subprocess.CalledProcessError) as failure:
         if name not in PEERS:
             raise
-        scenario.failed[name] = str(failure).replace("\n", " ")
+        scenario.failed[name] = str(failure)
 
 
 def present(scenario: Scenario, names: Sequence[str], known: dict[str, System] | dict[str, Command]) -> list[str]:

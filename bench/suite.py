@@ -24,13 +24,20 @@ class Suite:
         self._benchmark = benchmark
         self._found = found
         self._say = say
+        self._scenario: Scenario | None = None
         self.full = bool(benchmark.enabled)
 
     def scenario(self, key: str, title: str, charted: str) -> Scenario:
         """Begin one; ``charted`` is the figure that its chart shows."""
-        self._found.append(Scenario(key, title, charted))
+        self._scenario = Scenario(key, title, charted)
+        self._found.append(self._scenario)
         self._tell("begins")
-        return self._found[-1]
+        return self._scenario
+
+    def broke(self, failure: object) -> None:
+        """Note on the page why the scenario has no result, or not all of it."""
+        if self._scenario is not None:
+            self._scenario.broken = f"it failed: {failure}"
 
     def scale(self, full: float, *, short: float) -> float:
         """A number of the full form, or the one that is enough to see that it works."""
@@ -41,9 +48,7 @@ class Suite:
         return full if self.full else short
 
     def rounds(self, number: int, once: Callable[[], None]) -> None:
-        """Take that many rounds; a scenario that fails says so on the page."""
-        scenario = self._found[-1]
-        scenario.broken = "it ended before its time"
+        """Take that many rounds."""
         wanted = self.count(number, short=1)
         taken = iter(range(1, wanted + 1))
 
@@ -51,14 +56,9 @@ class Suite:
             self._tell(f"round {next(taken)} of {wanted}")
             once()
 
-        try:
-            self._benchmark.pedantic(told, rounds=wanted)  # type: ignore[no-untyped-call]  # theirs
-        except Exception as failure:
-            scenario.broken = f"it failed: {failure}"
-            raise
-        scenario.broken = ""
-        if not self.full and scenario.failed:
-            raise RuntimeError(f"{scenario.failed}")
+        self._benchmark.pedantic(told, rounds=wanted)  # type: ignore[no-untyped-call]  # theirs
+        if not self.full and self._found[-1].failed:
+            raise RuntimeError(f"{self._found[-1].failed}")
 
     def _tell(self, what: str) -> None:
         self._say(f"{monotonic() - BEGAN:4.0f} s  {self._found[-1].key}: {what}")

@@ -62,6 +62,24 @@ def test_a_scenario_without_result_is_not_silent() -> None:
     assert "| S0 | no result: it failed: nobody knows | - | - | not measured |" in page([made], {}, [], "")
 
 
+def test_a_scenario_without_any_figure_is_a_table_all_the_same() -> None:
+    made = Scenario("S0", "Something", "cycles")
+    made.missing["theirs"] = "program theirs"
+    assert table(made).splitlines()[-3:] == ["| | cycles |", "|--|--|", "| theirs | missing: program theirs |"]
+
+
+def test_a_reason_stays_in_its_cell_however_long_it_is() -> None:
+    made = scenario()
+    made.broken = made.failed["slow"] = "not | ready:\n" + "log\n" * 500 + "no space"
+    row = page([made], {}, [], "").splitlines()[-1]
+    assert row.startswith(r"| slow | failed: not \| ready: log log")
+    assert row.endswith(" log no space |")
+    assert len(row) < 350
+    aims = page([made], {}, [], "").partition("## Where")[0]
+    assert r"| S0 | no result: not \| ready: log" in aims
+    assert aims.rstrip().endswith("log no space | - | - | not measured |")
+
+
 def test_the_page_says_how_each_system_was_used() -> None:
     made = scenario()
     made.how["theirs"] = "asks again every 0.1 s"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import mmap
 import os
+import subprocess
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -18,6 +20,15 @@ from scenarios import FAIRNESS, HAND_OVERS, RATE, allowed, contend, crowds, hand
 from worker import Holder
 
 SECONDS = 0.05
+BENCH = Path(__file__).resolve().parent
+BREAKS = """
+def test_one(suite, found):
+    suite.scenario("S0", "Something", "cycles")
+    raise RuntimeError("no server came")
+
+def test_two(suite, found):
+    assert [one.broken for one in found] == ["it failed: no server came"]
+"""
 
 
 @pytest.fixture
@@ -106,6 +117,18 @@ def test_our_failure_fails_the_scenario(scenario: Scenario) -> None:
     with pytest.raises(RuntimeError), allowed(scenario, "holdfast"):
         raise RuntimeError
     assert scenario.failed == {}
+
+
+@pytest.mark.slow
+def test_a_scenario_that_fails_before_its_first_round_has_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").symlink_to(BENCH / "conftest.py")
+    (tmp_path / "test_it.py").write_text(BREAKS)
+    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(tmp_path)]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    environ["PYTHONPATH"] = os.pathsep.join([str(BENCH), str(BENCH.parent / "tests"), str(BENCH.parent / ".path")])
+    words += ["--import-mode=importlib", "--benchmark-disable", str(tmp_path)]
+    done = subprocess.run(words, env=environ, capture_output=True, text=True)
+    assert "1 failed, 1 passed" in done.stdout, done.stdout
 
 
 def test_no_room_is_left(scenario: Scenario) -> None:
