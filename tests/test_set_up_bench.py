@@ -25,8 +25,9 @@ class Machine:
 
     def __init__(self, folder: Path) -> None:
         self.programs, self.checkout, self.policy = folder / "programs", folder / "checkout", folder / "policy-rc.d"
-        self.log = folder / "log"
+        self.log, self.temporary = folder / "log", folder / "temporary"
         self.log.touch()
+        self.temporary.mkdir()
         self.programs.mkdir()
         (self.checkout / ".ci").mkdir(parents=True)
         shutil.copy(ROOT / ".ci" / "setup-bench", self.checkout / ".ci")
@@ -68,10 +69,14 @@ class Machine:
     def set_up(self, *, code: int = 0) -> str:
         """Run the set-up, and return what it said."""
         command = [str(self.programs / "sh"), str(self.checkout / ".ci" / "setup-bench")]
-        environment = {"PATH": str(self.programs), "POLICY_RC_D": str(self.policy)}
+        environment = {"PATH": str(self.programs), "POLICY_RC_D": str(self.policy), "TMPDIR": str(self.temporary)}
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert done.returncode == code, done.stderr
         return done.stderr
+
+    def left_behind(self) -> list[Path]:
+        """What is still there of building the wheel."""
+        return [*self.temporary.iterdir(), *self.checkout.glob("build")]
 
     def calls(self, beginning: str) -> list[str]:
         return [line for line in self.log.read_text().splitlines() if line.startswith(beginning)]
@@ -158,7 +163,7 @@ def test_who_may_not_use_sudo_is_told_too(machine: Machine) -> None:
 def test_python_packages_that_cannot_be_had_are_named_one_by_one(machine: Machine) -> None:
     machine.python(".venv-bench", 'case "$*" in *"[bench]"|*kazoo*) exit 1; esac')
     said = machine.set_up()
-    assert "kazoo>=2.10 cannot be installed; the benchmarks will say what is missing for it" in said
+    assert "kazoo>=2.10 cannot be installed; what needs it will be missing" in said
     assert "redis" not in said.partition("one by one")[2]
     assert any(line.endswith("install redis>=5") for line in machine.calls(".venv-bench"))
 
@@ -166,6 +171,13 @@ def test_python_packages_that_cannot_be_had_are_named_one_by_one(machine: Machin
 def test_without_the_benchmarks_own_tools_it_ends_with_a_sentence(machine: Machine) -> None:
     machine.python(".venv-bench", "exit 1")
     assert "the benchmarks cannot run without" in machine.set_up(code=1)
+    assert not machine.left_behind()
+
+
+def test_nothing_of_the_wheel_is_left(machine: Machine) -> None:
+    machine.set_up()
+    assert machine.calls(".venv -m pip wheel")
+    assert not machine.left_behind()
 
 
 def test_something_else_in_the_place_of_the_virtual_environment_is_left_alone(machine: Machine) -> None:
