@@ -154,6 +154,11 @@ def open_starting(directory: str) -> int:
         raise Unreachable(f"cannot write to the directory {directory}: {error.strerror}") from error
 
 
+def has_been_started(place: Address) -> bool:
+    """Whether anybody has ever begun to start a daemon there, since its directory was made."""
+    return os.path.lexists(f"{place.directory}/starting")
+
+
 def prepare(place: Address) -> None:
     """Make the directories of ``place``, and make sure that they are ours alone.
 

@@ -2,9 +2,9 @@
 
 The rule: whatever happens at once, one daemon is started. Who finds none takes the lock of the file ``starting`` in the
 daemon's directory, tries to connect again, and only then starts one, holding the lock until it is ready; a daemon that
-nobody has started so (``holdfast serve``) holds it itself. While somebody else holds it, we keep trying to connect: 200
-commands at once cost one start. If the one that we started did not become the daemon, because another was faster, that
-one is taken. What lies at the socket's path and is no socket is never touched.
+nobody has started so (``holdfast serve``) holds it itself. While somebody else holds it, we keep trying to connect,
+also where we may start none: 200 commands at once cost one start. If the one that we started did not become the daemon,
+because another was faster, that one is taken. What lies at the socket's path and is no socket is never touched.
 
 A daemon on the network is looked for at all addresses of its endpoint, or by its group. It is started only here, so
 only if an address of the endpoint is this host's; after that it is looked for once more, as by everybody else. If
@@ -64,7 +64,8 @@ def connect(
     wire = wire or _find(meant, settings, patience)
     if wire is not None:
         return wire
-    check_startable(settings)
+    if not addresses.has_been_started(meant.place):
+        check_startable(settings)
     addresses.prepare(meant.place)
     return _start_or_wait(meant, settings, environ, min(START, patience))
 
@@ -270,7 +271,7 @@ def _check_ours(meant: Target, *, flom: bool) -> None:
 
 
 def _start_or_wait(meant: Target, settings: Settings, environ: Mapping[str, str], patience: float) -> Wire:
-    """Start the daemon, or connect to the one that somebody else is starting."""
+    """Connect to the daemon that somebody else is starting, or start it, if we may."""
     file = addresses.open_starting(meant.place.directory)
     try:
         until = monotonic() + patience
@@ -280,6 +281,7 @@ def _start_or_wait(meant: Target, settings: Settings, environ: Mapping[str, str]
             if wire is not None:
                 return wire
             if first:
+                check_startable(settings)
                 return _start(meant, settings, environ)
             if monotonic() > until:
                 raise Unreachable(f"somebody has been starting the daemon at {meant} for {patience:.2g}s in vain")

@@ -83,6 +83,7 @@ def test_a_second_one_is_refused_with_a_sentence(house: House) -> None:
     "words",
     [
         ("run", "-r", "printer", "--", "echo", "done"),
+        ("run", "--lifespan", "0", "-r", "printer", "--", "echo", "done"),
         ("batch", "-r", "printer", "-"),
     ],
 )

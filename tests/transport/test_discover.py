@@ -19,6 +19,7 @@ import pytest
 
 from holdfast.transport import addresses, discover, launch, zmtp
 from holdfast.transport.errors import Unreachable
+from holdfast.transport.frozen import altered
 from holdfast.transport.settings import Settings
 from holdfast.transport.target import Target
 from support import wait_until
@@ -147,12 +148,14 @@ def test_many_at_once_start_one(place: Place) -> None:
         wire.close()
 
 
-def test_who_comes_while_another_starts_one_connects_to_it(place: Place) -> None:
+@pytest.mark.parametrize("may", [Settings(lifespan=0), Settings(autostart=False), Settings()])
+def test_who_comes_while_another_starts_one_connects_to_it(place: Place, may: Settings) -> None:
+    settings = altered(place.settings, lifespan=may.lifespan, autostart=may.autostart)
     addresses.prepare(place.address)
     starting = os.open(f"{place.address.directory}/starting", os.O_RDWR | os.O_CREAT)
     fcntl.flock(starting, fcntl.LOCK_EX)
     wires: list[zmtp.Wire] = []
-    thread = threading.Thread(target=lambda: wires.append(discover.connect(place.settings, ENVIRON)))
+    thread = threading.Thread(target=lambda: wires.append(discover.connect(settings, ENVIRON)))
     thread.start()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(place.address.socket)
@@ -203,6 +206,14 @@ def test_where_none_may_be_started_the_sentence_says_how(place: Place, settings:
     with pytest.raises(Unreachable, match=rf"{place.address.socket}.*holdfast serve"):
         discover.connect(settings, ENVIRON)
     assert not os.path.exists(place.address.run_dir)
+
+
+def test_where_one_was_started_once_and_none_may_be_now_it_is_said_at_once(place: Place) -> None:
+    addresses.prepare(place.address)
+    os.close(addresses.open_starting(place.address.directory))
+    with pytest.raises(Unreachable, match="none may be started here"):
+        discover.connect(altered(place.settings, autostart=False), ENVIRON)
+    assert place.started() == []
 
 
 def test_what_the_daemon_has_to_say_is_told(place: Place) -> None:
