@@ -1,9 +1,12 @@
-"""Which answers need not be sent, because a later one to the same session implies them.
+"""Which answers need not be sent, because a later one to the same session implies them, and which come last.
 
 The rule: left out are a ``Released`` where an answer to the same session follows in the same turn, and a ``Queued``
 where the grant or refusal follows within ``SOON`` (docs/protocol.md, "Client to locker"). Everything else is sent, and
-in its order. To wake a client costs more than all the rest of what is done for it; so who releases and asks again in
-one breath is woken once instead of twice, and so is everybody in a line that moves on quickly.
+to each session in its order. To wake a client costs more than all the rest of what is done for it; so who releases and
+asks again in one breath is woken once instead of twice, and so is everybody in a line that moves on quickly.
+
+A ``Released`` is the last thing that a turn says. Whoever is next waits for the grant, and the way there is what a lock
+costs where many want it; who has released mostly waits for nothing, and asks again in the same breath.
 """
 
 from __future__ import annotations
@@ -20,18 +23,24 @@ if TYPE_CHECKING:
 SOON = 0.04  # seconds in line that nobody need be told of; a crowd of some hundred is served in them
 
 
-def without_the_implied(effects: list[Effect]) -> list[Effect]:
-    """``effects`` without each ``Released`` that is followed by an answer to the same session."""
+def in_order(effects: list[Effect]) -> tuple[list[Effect], list[Effect]]:
+    """``effects`` without each ``Released`` that is followed by an answer to the same session: the others, and the
+    ``Released`` that are left."""
     answered: set[Session] = set()
-    kept: list[Effect] = []
+    first: list[Effect] = []
+    last: list[Effect] = []
     for effect in reversed(effects):
+        kept = first
         if isinstance(effect, tuple) and isinstance(effect[0], Session):
-            if effect[0] in answered and isinstance(effect[1], Released):
-                continue
+            if isinstance(effect[1], Released):
+                if effect[0] in answered:
+                    continue
+                kept = last
             answered.add(effect[0])
         kept.append(effect)
-    kept.reverse()
-    return kept
+    first.reverse()
+    last.reverse()
+    return first, last
 
 
 class Unsaid:

@@ -1,7 +1,8 @@
 """What every actor process does: wait, take in, ask the actor, deliver. Nothing else owns a socket or a signal.
 
 The specific part (``Locker``, ``Incubator``) knows no socket and no clock. Each of its methods returns a list of
-effects, and this file carries them out **in their order**, at the end of the turn:
+effects, and this file carries them out **in their order**, at the end of the turn; what a message brings to several,
+before the next message is taken in (``implied.py`` says which answers come last, or not at all):
 
 ======================= ==========================================================================================
 effect                  what happens
@@ -45,7 +46,7 @@ from ..transport.wire import Message
 from .alarms import soonest
 from .door import Door, Session, complaint
 from .feeds import Feeds, ForFeeds
-from .implied import Unsaid, without_the_implied
+from .implied import Unsaid, in_order
 from .log import event
 from .noise import Noise
 
@@ -240,7 +241,11 @@ class Process:
                 if strangers == STRANGERS:
                     return
             elif (session := sessions.get(routing_id)) is not None:
-                effects += self._hear(session, content, now)
+                said = self._hear(session, content, now)
+                effects += said
+                if len(said) > 1:  # others wait for it
+                    first, effects[:] = in_order(effects)
+                    self.carry_out(first)
 
     def _arrival(self, routing_id: bytes, arrival: Arrival, now: float) -> None:
         outcome = self._door.arrival(routing_id, *arrival[:3], now, arrival.origin)
@@ -299,7 +304,8 @@ class Process:
     def carry_out(self, effects: list[Effect]) -> None:
         """Carry out, including what follows from an answer that could not be delivered."""
         if len(effects) > 1:
-            effects = without_the_implied(effects)
+            first, last = in_order(effects)
+            effects = first + last
         for effect in effects:  # grows while it runs
             if isinstance(effect, tuple):
                 to, message = effect

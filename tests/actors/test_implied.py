@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from holdfast.actors.door import Session
-from holdfast.actors.implied import SOON, Unsaid, without_the_implied
-from holdfast.actors.process import PARENT, Unlisten
+from holdfast.actors.implied import SOON, Unsaid, in_order
+from holdfast.actors.process import PARENT, Effect, Unlisten
 from holdfast.transport.messages import Cause, Ended, Granted, Lost, Queued, Refusal, Refused, Released
 from holdfast.transport.wire import Message
 from raw import hello
@@ -14,17 +14,18 @@ GRANTED = Granted(1, "", 0.0)
 
 
 def test_released_is_left_out_before_the_next_answer_to_the_same_session() -> None:
-    assert without_the_implied([(ONE, Released()), (ONE, GRANTED)]) == [(ONE, GRANTED)]
+    assert in_order([(ONE, Released()), (ONE, GRANTED)]) == ([(ONE, GRANTED)], [])
 
 
-def test_released_is_said_where_nothing_to_the_same_session_follows() -> None:
-    effects = [(ONE, GRANTED), (ONE, Released()), (OTHER, GRANTED)]
-    assert without_the_implied([*effects]) == effects
+def test_released_comes_behind_what_others_are_told() -> None:
+    effects: list[Effect] = [(ONE, GRANTED), (ONE, Released()), (OTHER, GRANTED)]
+    assert in_order(effects) == ([(ONE, GRANTED), (OTHER, GRANTED)], [(ONE, Released())])
+    assert in_order([(ONE, Released()), (OTHER, Released())]) == ([], [(ONE, Released()), (OTHER, Released())])
 
 
 def test_everything_else_is_kept_and_in_its_order() -> None:
     effects = [(ONE, Lost(Cause.STOPPED, "")), (ONE, GRANTED), Unlisten(), (PARENT, Ended("")), (3, Ended(""))]
-    assert without_the_implied([*effects]) == effects
+    assert in_order([*effects]) == (effects, [])
 
 
 @pytest.mark.parametrize("end", [GRANTED, Refused(Refusal.STOPPING, "")])

@@ -21,6 +21,7 @@ from holdfast.transport.messages import (
     Queued,
     Quiesce,
     Release,
+    Released,
     Stop,
     Stopping,
     Welcome,
@@ -163,6 +164,31 @@ def test_who_waits_only_for_a_moment_hears_the_end_of_it_alone(bench: Bench) -> 
     bench.start()
     with bench.enter(Release(1, False), Release(2, False), Release(1, False)) as raw:
         assert [raw.hear(), raw.hear()] == [granted, Queued(1)]
+
+
+def test_who_is_let_in_hears_it_before_anything_else_is_heard_and_who_let_him_in_hears_it_last(bench: Bench) -> None:
+    let_in = Granted(7, "", 0.0)
+    sessions: list[Session] = []
+    heard: list[Message] = []
+
+    def reply(session: Session, message: Message) -> list[Effect]:
+        if message == Release(2, False):
+            return [(session, Released()), (sessions[0], let_in)]
+        if message == Release(3, False):
+            heard.append(waiter.hear())
+            return []
+        sessions.append(session)
+        return [(session, Gone())]
+
+    bench.actor.reply = reply
+    bench.start()
+    with bench.enter(Release(1, False)) as waiter:
+        assert waiter.hear() == Gone()
+        with bench.enter(Release(1, False)) as holder:
+            assert holder.hear() == Gone()
+            holder.say(Release(2, False), Release(3, False))
+            assert holder.hear() == Released()
+    assert heard == [let_in]
 
 
 def test_after_unlisten_nobody_new_is_let_in_and_those_inside_stay(bench: Bench) -> None:
