@@ -155,8 +155,11 @@ def test_who_comes_while_another_starts_one_connects_to_it(place: Place, may: Se
     starting = os.open(f"{place.address.directory}/starting", os.O_RDWR | os.O_CREAT)
     fcntl.flock(starting, fcntl.LOCK_EX)
     wires: list[zmtp.Wire] = []
+    waits = threading.Event()
+    place.patch.setattr(discover, "sleep", lambda seconds: waits.set())
     thread = threading.Thread(target=lambda: wires.append(discover.connect(settings, ENVIRON)))
     thread.start()
+    assert waits.wait(LIMIT)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(place.address.socket)
         listener.listen()
