@@ -2,15 +2,20 @@
 
 The rule: nothing is imported before it is needed (``holdfast run`` pays for nothing else, and lives from its first
 millisecond on by the rule of ``begin.py``), and whoever is called raises freely. Here, and nowhere else, an error
-becomes a sentence on stderr and an exit code.
+becomes a sentence on stderr and an exit code. What that needs is there from the begin, and is what ``run`` needs
+anyway: where no descriptors are left, nothing more can be imported.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
+from ..transport.errors import HoldfastError
+from ..transport.stderr import say
 from .begin import all_is_loaded, end, outlive_questions
+from .exits import FAILED, exit_code, exit_code_from_signal
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:
@@ -19,6 +24,9 @@ if TYPE_CHECKING:
     from typing import NoReturn
 else:
     import _signal as signal  # the same functions; signal itself makes enums of all their numbers, 3 ms
+
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what a full disk or a dead terminal says
+NO_DESCRIPTORS = (os.strerror(errno.ENFILE), os.strerror(errno.EMFILE))  # a library that cannot be loaded has no number
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -69,28 +77,30 @@ def guarded(story: Callable[[], int], program: str = "holdfast") -> int:
 
 
 def _failed(error: Exception, program: str) -> int:
-    import errno
-
-    from ..transport.errors import HoldfastError
-    from ..transport.stderr import say
-    from .exits import FAILED, exit_code, exit_code_from_signal
-
     if isinstance(error, HoldfastError):
         say(str(error), program=program)
         return exit_code(error)
     if isinstance(error, BrokenPipeError):
         _give_up_stdout()
         return exit_code_from_signal(signal.SIGPIPE)  # as any other program whose reader went away
-    unwritable = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what a full disk or a dead terminal says
-    if isinstance(error, OSError) and error.errno in unwritable:
+    if isinstance(error, OSError) and error.errno in UNWRITABLE:
         _give_up_stdout()
         say(f"what was asked for cannot be written: {error.strerror}", program=program)
         return FAILED
-    import traceback
-
-    told = traceback.format_exception(error)
-    say(f"internal error, please report it: {error!r}", *"".join(told).splitlines(), program=program)
+    exhausted = next((text for text in NO_DESCRIPTORS if text in str(error)), None)
+    if exhausted is not None and isinstance(error, OSError | ImportError):
+        say(f"cannot go on: {exhausted}", program=program)
+        return FAILED
+    say(f"internal error, please report it: {error!r}", *_traceback(error), program=program)
     return FAILED
+
+
+def _traceback(error: Exception) -> list[str]:
+    try:
+        import traceback
+    except (OSError, ImportError):  # no descriptor is left for it
+        return []
+    return "".join(traceback.format_exception(error)).splitlines()
 
 
 def _give_up_stdout() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
+import errno
 import os
 import subprocess
 import sys
+from typing import NoReturn
 
 import pytest
 
@@ -65,6 +68,35 @@ def test_our_own_bug_is_told_with_all_that_finds_it(capfd: pytest.CaptureFixture
 def test_a_fault_of_the_system_that_nobody_thought_of_is_our_bug(capfd: pytest.CaptureFixture[str]) -> None:
     assert fails(FileNotFoundError(2, "oops")) == 99
     assert "internal error" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (OSError(errno.EMFILE, os.strerror(errno.EMFILE), "x.py"), "Too many open files"),
+        (OSError(errno.ENFILE, os.strerror(errno.ENFILE)), "Too many open files in system"),
+        (ImportError("x.so: cannot open shared object file: Too many open files"), "Too many open files"),
+    ],
+)
+def test_that_no_descriptor_is_left_is_no_bug_of_ours(
+    error: Exception, why: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert fails(error) == 99
+    assert capfd.readouterr() == ("", f"holdfast: cannot go on: {why}\n")
+
+
+def test_a_bug_is_told_also_where_nothing_can_be_imported(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def none_left(*_: object) -> NoReturn:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.delitem(sys.modules, "traceback")
+    monkeypatch.setattr(builtins, "__import__", none_left)
+    code = fails(ZeroDivisionError("oops"))
+    monkeypatch.undo()
+    assert code == 99
+    assert capfd.readouterr().err == "holdfast: internal error, please report it: ZeroDivisionError('oops')\n"
 
 
 def test_an_unknown_option_is_refused_with_a_way_to_help() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 
 import pytest
 
 from holdfast.transport.messages import Granted, Release, Released, Welcome
 from raw import Raw, acquire, find, hello, holder
-from support import House, wait_line, wait_until
+from support import LIMIT, House, wait_line, wait_until
 
 LOW = 192
 
@@ -45,3 +46,17 @@ def test_a_daemon_with_few_descriptors_serves_more_clients_than_it_has(house: Ho
     raw.wire.close()
     wait_until(lambda: house.run("stop", "--now").returncode == 0)
     assert serving.wait(20) == 0
+
+
+@pytest.mark.parametrize("limit", [5, 6, 7])
+@pytest.mark.parametrize("hold", ["wrapper", "command", "tree"])
+def test_a_command_with_few_descriptors_runs_or_says_why_not(house: House, limit: int, hold: str) -> None:
+    assert house.run("run", "-r", "few", "true").returncode == 0
+    words = house.words("run", "-r", "few", "--hold", hold, "echo", "ran")
+    process = house.popen(["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh", *words])
+    out, said = process.communicate(timeout=LIMIT)
+    if out:
+        assert (process.returncode, out, said) == (0, "ran\n", "")
+    else:
+        assert process.returncode == 99
+        assert re.fullmatch(r"holdfast: can.*: Too many open files\n", said)
