@@ -35,6 +35,10 @@ else:
     import _signal as signal  # the same functions; signal itself makes enums of all their numbers, 3 ms
 
 NOT_OURS = ("explain", "hold")  # options of ``run`` that have no meaning for many commands
+MOST = 1000  # commands at a time
+EACH = 2  # descriptors of a worker: its connection, and what tells that its command has ended
+EACH_WITH_KEYS = 16  # libzmq, which ends the whole process where it finds none left, has ten of its own
+SPARE = 8  # for all: two of a pipe, and what is open for a moment
 OPTIONS = (
     *(option for option in RUN if option.name not in NOT_OURS),
     Option(("-j", "--jobs"), "jobs", "Run up to N at a time.", "N", "1"),
@@ -50,13 +54,14 @@ def batch(file: Value = "-", **options: Value) -> int:
     jobs, halt, replace = _jobs(str(options.pop("jobs"))), bool(options.pop("halt")), str(options.pop("replace"))
     settings = asked_for(options)
     source, total = _read(str(file))
+    count = jobs if total is None else min(jobs, total)
+    _check_room(count, settings)
     began = monotonic()
     stops = {number for number in ENDS_THE_WAIT if signal.getsignal(number) != signal.SIG_IGN}
     progress = Progress(total, wanted=not settings.verbose)
     signals = Signals(ignored=settings.ignored_signals)
     team = Team(source, _manner(settings, replace, halt), signals, progress)
-    count = jobs if total is None else min(jobs, total)
-    team.run([_lock(settings, str(file), alone=count == 1) for _ in range(count)], stops - signals.ignored, ASKS_WHY)
+    team.run(lambda: _lock(settings, str(file), alone=count == 1), count, stops - signals.ignored, ASKS_WHY)
     progress.close()
     say(team.outcomes.summary(monotonic() - began))
     if team.stopped_by:
@@ -67,9 +72,29 @@ def batch(file: Value = "-", **options: Value) -> int:
 
 
 def _jobs(text: str) -> int:
-    if text.isascii() and text.isdecimal() and int(text):
+    if text.isascii() and text.isdecimal() and len(text) <= len(str(MOST)) and 1 <= int(text) <= MOST:
         return int(text)
-    raise UsageError(f"-j {text}: say how many commands may run at a time, at least 1")
+    raise UsageError(f"-j {text}: say how many commands may run at a time, from 1 to {MOST}")
+
+
+def _check_room(count: int, settings: Settings) -> None:
+    """See that ``count`` workers can have their descriptors: whoever found none left would have to stop all.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    limit = os.sysconf("SC_OPEN_MAX")
+    each = EACH_WITH_KEYS if settings.curve_server is not None else EACH
+    room = max(0, (limit - _open_now() - SPARE) // each)
+    if count > room:
+        raise UsageError(f"-j {count}: the limit of open files, {limit} (ulimit -n), has room for {room} at a time")
+
+
+def _open_now() -> int:
+    try:
+        return len(os.listdir("/proc/self/fd"))
+    except FileNotFoundError:  # /proc is not mounted here
+        return SPARE
 
 
 def _read(file: str) -> tuple[Source, int | None]:

@@ -7,7 +7,7 @@ meets a stranger.
 Each worker is a thread with a ``Lock`` of its own: one connection for all its commands, whose answer to the release
 travels with the next grant. One more thread takes every signal in (they are blocked in all of them). A worker that
 waits for the lock or for the next line is *apart*: nobody waits for it when we are to stop, it touches its lock no
-more, and the end of the process takes it out of the line.
+more, and the end of the process takes it out of the line. A worker who has a line lets another one look for the next.
 
 For a short command what a worker does between two of them is a third of the whole, so it does little: it asks for the
 lock in the same write that gives it back, if there is a next line already.
@@ -18,9 +18,9 @@ from __future__ import annotations
 import os
 import select
 from _thread import allocate_lock, start_new_thread
-from time import monotonic
+from time import monotonic, sleep
 
-from ..transport.errors import Busy, LockLost, TimedOut
+from ..transport.errors import Busy, HoldfastError, LockLost, TimedOut
 from ..transport.frozen import Frozen
 from ..transport.stderr import say
 from .child import GRACE, NotRunnable
@@ -50,6 +50,13 @@ if TYPE_CHECKING:
 
 else:
     import _signal as signal  # the same functions; signal itself makes enums of all their numbers, 3 ms
+
+
+AGAIN = 0.01  # seconds until a descriptor is asked for again where none was left
+
+
+class NoThread(HoldfastError):
+    """The system lets us start no other thread."""
 
 
 class Manner(Frozen):
@@ -82,26 +89,55 @@ class Team:
         self._stopping = False
         self._pids: set[int] = set()
         self._working = 0
+        self._vacant = 0  # how many more may work
         self._waiting = 0  # of those who work: how many are apart
         self._apart = _Apart(self)
 
-    def run(self, locks: Sequence[Repeated], stops: Collection[int], asks_why: Collection[int] = ()) -> None:
-        """Run all commands, a worker for each lock; return when the last one has ended, or we are to stop.
+    def run(
+        self, lock: Callable[[], Repeated], most: int, stops: Collection[int], asks_why: Collection[int] = ()
+    ) -> None:
+        """Run all commands; return when the last one has ended, or we are to stop.
 
         Args:
+            lock: makes that of one worker.
+            most: workers that there may be, 0 or more.
             stops: signals after which no command starts.
             asks_why: signals that, while no command runs, ask what we wait for.
+
+        Raises:
+            NoThread: not even one worker can be had.
         """
         self._over.acquire()
-        self._working = len(locks)
+        self._vacant = most
         bell, rope = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        start_new_thread(self._listen, (frozenset(stops), frozenset(asks_why), rope))
-        for lock in locks:
-            lock.bell = bell
-            start_new_thread(self._work, (lock,))
+        _start(self._listen, frozenset(stops), frozenset(asks_why), rope)
+
+        def ringing() -> Repeated:
+            made = lock()
+            made.bell = bell
+            return made
+
+        self._lock = ringing
+        self._hire()
         with self._state:
             self._look()
         self._over.acquire()
+
+    def _hire(self) -> None:
+        """Let one more worker look for a line, if there may be one."""
+        with self._state:
+            if self._stopping or not self._vacant:
+                return
+            self._vacant -= 1
+            self._working += 1
+            try:
+                _start(self._work, self._lock())
+            except NoThread as error:
+                self._working -= 1
+                self._vacant = 0
+                if not self._working:
+                    raise
+                say(f"no more than {self._working} commands run at a time: {error}")
 
     # --- signals ---
 
@@ -158,11 +194,15 @@ class Team:
         """Run commands until there is no other; the lock is given back no later than somebody else could have it."""
         code: int | None = None  # of the last command, while we still hold the lock under which it ran
         starter: Starter | None = None
+        first = True
         poll = select.poll()
         while True:
             line = self._next(wait=code is None)
             if line is None and code is None:
                 return
+            if first:
+                first = False
+                self._hire()
             if line is None or not self._get(lock, line, code):
                 if line is None:
                     lock.release(rolled_back=code != 0)
@@ -225,11 +265,13 @@ class Team:
             say(f"{line}: {error}")
             self._ended(line, COMMAND_MISSING, monotonic() - began, waited)
             return COMMAND_MISSING
-        descriptor = os.pidfd_open(pid)
+        descriptor = _descriptor(pid)
         try:
-            self._watch(pid, descriptor, lock, poll)
+            if descriptor is not None:
+                self._watch(pid, descriptor, lock, poll)
         finally:
-            os.close(descriptor)
+            if descriptor is not None:
+                os.close(descriptor)
             with self._state:
                 self._pids.remove(pid)
                 _, status = os.waitpid(pid, 0)
@@ -293,6 +335,27 @@ class _Apart:
     def __exit__(self, *_error: object) -> None:
         with self._team._state:
             self._team._waiting -= 1
+
+
+def _start(work: Callable[..., None], *arguments: object) -> None:
+    try:
+        start_new_thread(work, arguments)
+    except RuntimeError as error:
+        raise NoThread("the system lets us start no other thread") from error
+
+
+def _descriptor(pid: int) -> int | None:
+    """What tells when ``pid`` has ended; None: it has, and until then there was none left.
+
+    Whatever is short here, the command runs and must have its lock until it ends.
+    """
+    while True:
+        try:
+            return os.pidfd_open(pid)
+        except OSError:
+            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+                return None
+        sleep(AGAIN)
 
 
 def _ring(rope: int) -> None:

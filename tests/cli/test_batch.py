@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
 
 from loaded import LIBRARY, OURS, loaded
-from support import House
+from support import LIMIT, House
 
 pytestmark = pytest.mark.slow
 
@@ -122,9 +123,42 @@ def test_verbose_tells_of_each_grant(shared: House) -> None:
     assert any(one.startswith("line 1 (true): granted, token ") for one in said)
 
 
-@pytest.mark.parametrize("words", [["-j", "0"], ["-j", "x"], ["-j", ""], ["--explain"], ["--hold=tree"], ["a", "b"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-j", "0"],
+        ["-j", "x"],
+        ["-j", ""],
+        ["-j", "1001"],
+        ["-j", "9" * 5000],
+        ["--explain"],
+        ["--hold=tree"],
+        ["a", "b"],
+    ],
+)
 def test_an_option_without_meaning_is_refused(shared: House, words: list[str]) -> None:
     assert batch(shared, "true\n", "-r", "x", *words)[0] == 99
+
+
+@pytest.mark.parametrize(("limit", "jobs"), [(6, 1), (8, 8), (24, 64)])
+def test_more_at_a_time_than_there_are_descriptors_for_is_refused(shared: House, limit: int, jobs: int) -> None:
+    """A worker that found none left would end all, in the middle of the list."""
+    code, said = with_few_descriptors(shared, limit, jobs)
+    told = f"holdfast: -j {jobs}: the limit of open files, {limit} \\(ulimit -n\\), has room for (\\d+) at a time\n"
+    refused = re.fullmatch(told, said)
+    assert code == 99
+    assert refused is not None
+    room = int(refused[1])
+    if room:
+        assert with_few_descriptors(shared, limit, room)[0] == 0
+
+
+def with_few_descriptors(house: House, limit: int, jobs: int) -> tuple[int, str]:
+    """Exit code of a batch, and what it said."""
+    words = [*house.words("batch", "-r", "few", "-s", "-j", str(jobs))]
+    process = house.popen(["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh", *words])
+    _, said = process.communicate("true\n" * 64, timeout=LIMIT)
+    return process.returncode, said
 
 
 def test_a_batch_loads_these_modules_beside_those_of_a_run_and_no_other(shared: House) -> None:

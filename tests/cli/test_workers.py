@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
 
 import pytest
 
+from holdfast.cli import workers
 from support import LIMIT, House, wait_line, wait_until
 
 pytestmark = pytest.mark.slow
@@ -50,6 +53,31 @@ def test_workers_that_share_run_side_by_side(shared: House) -> None:
     subprocess.run(["mkfifo", str(pipe)], check=True)
     ended = batch(shared, f"sh -c 'echo met > {pipe}'\ncat {pipe}\n", "-r", "meet", "-s", "-j", "2")
     assert (ended.returncode, ended.stdout) == (0, "met\n")
+
+
+def test_a_worker_comes_when_there_is_a_line_for_it(shared: House) -> None:
+    count = "sh -c 'ls /proc/$PPID/task | wc -l'\n"
+    threads = [int(told) for told in batch(shared, count * 3, "-r", "few", "-s", "-j", "1000").stdout.split()]
+    others = 2  # the first thread, and that of the signals
+    assert len(threads) == 3
+    assert max(threads) <= others + len(threads) + 1
+
+
+def test_a_command_is_waited_for_where_no_descriptor_is_left_to_watch_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else its worker would end, and give the lock back while it runs."""
+    tries = []
+
+    def open_none(pid: int) -> int:
+        tries.append(pid)
+        if len(tries) == 2:
+            os.kill(pid, signal.SIGKILL)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(os, "pidfd_open", open_none)
+    running = subprocess.Popen(["sleep", "60"])
+    assert workers._descriptor(running.pid) is None
+    assert running.wait(LIMIT) == -signal.SIGKILL
+    assert len(tries) >= 2
 
 
 def test_a_number_taken_by_a_command_that_failed_is_given_back(shared: House) -> None:
