@@ -93,7 +93,7 @@ class Source:
         first, *others = data.split(b"\n")
         whole = [b"".join([*self._begun, first]), *others]
         self._begun = [whole.pop()] if data else []
-        texts = [text.decode("utf-8", "surrogateescape") for text in whole]
+        texts = [os.fsdecode(text) for text in whole]  # so their bytes come out again, whatever the locale
         self._lines += commands(texts, self._read_lines + 1)
         self._read_lines += len(texts)
 

@@ -102,6 +102,14 @@ def test_the_granted_element_takes_the_place_of_the_word_for_it(shared: House) -
     assert set(out.split()) <= {"gpu0", "gpu1"}
 
 
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_commands_get_the_bytes_of_the_list_in_every_locale(shared: House, locale: str) -> None:
+    plain = {"LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    lines = "printf %s € ü\nprintf %s 'ü'\n".encode() + b"printf %s \xff\n"
+    ended = shared.run("batch", "-r", "bytes", environ=plain, input=lines, text=False)
+    assert (ended.returncode, ended.stdout) == (0, "€üü".encode() + b"\xff")
+
+
 def test_a_command_whose_lock_is_not_to_be_had_is_left_out(shared: House) -> None:
     holder = shared.hold("-r", "busy")
     code, out, said = batch(shared, "echo a\necho b\n", "-r", "busy", "-n")
