@@ -25,7 +25,10 @@ class TellingTreeLock(TreeLock):
 
     def release(self, *, rolled_back: bool = False, wait: bool = False) -> None:
         """As ``TreeLock``."""
-        others = [pid for pid in heirs(self.fileno()) if pid != os.getpid()]
+        try:
+            others = [pid for pid in heirs(self.fileno()) if pid != os.getpid()]
+        except OSError:  # no /proc, or no descriptor to read it with: what is told may be missing, the release may not
+            others = []
         super().release(rolled_back=rolled_back, wait=wait)
         if others:
             named = ", ".join(f"{pid} ({_name(pid)})" for pid in others[:NAMED])

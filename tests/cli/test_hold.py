@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from holdfast.cli import hold
 from holdfast.cli.hold import TellingTreeLock, environment_with_descriptor, heirs, kind_of_lock
 from holdfast.transport.lasting import CommandLock, TreeLock
 from holdfast.transport.settings import Settings
@@ -42,6 +43,19 @@ def test_the_heirs_of_a_descriptor_are_those_who_have_it_open() -> None:
         os.close(theirs)
     with pytest.raises(OSError, match="No such file"):
         heirs(ours)
+
+
+def test_the_outcome_is_told_also_where_nobody_can_be_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+
+    def fail(descriptor: int) -> list[int]:
+        raise OSError("no /proc")
+
+    monkeypatch.setattr(hold, "heirs", fail)
+    monkeypatch.setattr(TellingTreeLock, "fileno", lambda self: 0)
+    monkeypatch.setattr(TreeLock, "release", lambda self, **outcome: told.append(outcome))
+    TellingTreeLock("x", settings=Settings()).release(rolled_back=True, wait=True)
+    assert told == [{"rolled_back": True, "wait": True}]
 
 
 @pytest.mark.slow
