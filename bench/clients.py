@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from systems.ours import clean_environ
 
@@ -116,13 +117,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 @dataclass(frozen=True)
 class Window:
-    """What clients did in one window of time: cycles of each, their waits in microseconds, and how often each got the
-    lock from somebody else."""
+    """What clients did in one window of time: cycles of each, their waits in microseconds, how often each got the lock
+    from somebody else, and how many microseconds that took of all, from the beginning of the release to the grant."""
 
     seconds: float
     cycles: list[int]
     waits: list[list[int]]
     handed: list[int]
+    ways: list[int]
 
     @property
     def rate(self) -> float:
@@ -133,6 +135,11 @@ class Window:
     def hand_overs(self) -> float:
         """How often the lock went from one client to another, a second."""
         return sum(self.handed) / self.seconds
+
+    @property
+    def way(self) -> float:
+        """Microseconds from the beginning of one client's release to another's grant, the median."""
+        return float(median(self.ways)) if self.ways else float("nan")
 
     @property
     def fairness(self) -> float:
@@ -154,5 +161,9 @@ def work(some: Sequence[Client], seconds: float, *, pause: float = 0.0) -> Windo
     answers = [client.answer() for client in some]
     told = [answer for answer in answers if isinstance(answer, dict)]
     return Window(
-        seconds, [one["cycles"] for one in told], [one["waits"] for one in told], [one["handed"] for one in told]
+        seconds,
+        [one["cycles"] for one in told],
+        [one["waits"] for one in told],
+        [one["handed"] for one in told],
+        [way for one in told for way in one["ways"]],
     )

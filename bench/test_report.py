@@ -129,7 +129,7 @@ def test_a_chart_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
 
 
 def test_a_window_tells_fairness_and_waits() -> None:
-    window = Window(2.0, [3, 4], [[1, 2, 3], [4, 5, 6, 7]], [1, 2])
-    assert window.hand_overs == 1.5
+    window = Window(2.0, [3, 4], [[1, 2, 3], [4, 5, 6, 7]], [1, 2], [90, 80, 200])
+    assert (window.hand_overs, window.way) == (1.5, 90.0)
     assert (window.rate, window.fairness, window.wait(0.5), window.wait(0.99)) == (3.5, 0.75, 4.0, 7.0)
     assert window.wait(0.5, 0) == 2.0

@@ -11,13 +11,14 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
 from clients import clients, work
 from report import Scenario
 from scenarios import FAIRNESS, HAND_OVERS, RATE, allowed, contend, crowds, handed_over, taken_alone
-from worker import Holder
+from worker import LAST, Holder
 
 SECONDS = 0.05
 BENCH = Path(__file__).resolve().parent
@@ -82,9 +83,19 @@ def test_a_hand_over_lasts_from_the_release_to_the_grant(directory: str) -> None
 
 
 def test_the_same_holder_again_is_no_hand_over() -> None:
-    last = mmap.mmap(-1, 1)
+    last = mmap.mmap(-1, LAST.size)
     first, second = Holder(last, 1), Holder(last, 2)
-    assert [holder.taken() for holder in (first, first, second, first)] == [True, False, True, True]
+    assert first.given_back() is None
+    first.give_back()
+    assert first.given_back() is None
+    assert 0 < (second.given_back() or 0.0) <= monotonic()
+
+
+def test_of_two_who_hand_it_on_each_way_is_told(directory: str) -> None:
+    with clients("flock", directory, ["one", "one"]) as pair:
+        window = work(pair, SECONDS, pause=0.001)
+    assert len(window.ways) >= sum(window.handed)
+    assert all(way >= 0 for way in window.ways)
 
 
 def test_one_client_has_no_figures_of_several(scenario: Scenario) -> None:

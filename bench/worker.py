@@ -7,8 +7,9 @@ the end of the socket ends it. ``open`` makes its lock and takes it once, so tha
 that all are there from the first cycle to the last; ``PAUSE`` is how long each lock is held, in seconds. ``acquire``
 and ``release`` do one step and tell when; ``take`` does both and tells how many microseconds the first one took.
 
-Who holds a lock writes its number into a byte that all clients of a resource share, which the lock itself protects: so
-``run`` knows how often it got the lock from somebody else. Many cycles may be one client's, who never lets another in.
+Who holds a lock writes its number and when it begins to give it back into memory that all clients of a resource share,
+which the lock itself protects: so ``run`` knows how often it got the lock from somebody else, and how long that took.
+Many cycles may be one client's, who never lets another in.
 """
 
 from __future__ import annotations
@@ -22,12 +23,16 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
+from struct import Struct
 from time import monotonic, sleep
 
 from systems.everybody import LIBRARIES
 from systems.system import Handle, System
 
-MOST = 20_000  # waits that are told, evenly picked; more do not change a percentile
+MOST = 20_000  # waits, and ways, that are told, evenly picked; more do not change a percentile
+
+
+LAST = Struct("id")  # who had a resource last, and when he began to give it back
 
 
 class Holder:
@@ -37,29 +42,37 @@ class Holder:
         self._last = last
         self._me = me
 
-    def taken(self) -> bool:
-        """Say that we hold it; did somebody else hold it before?"""
-        changed = self._last[0] != self._me
-        if changed:
-            self._last[0] = self._me
-        return changed
+    def given_back(self) -> float | None:
+        """We hold it: when somebody else began to give it back; None: we had it last, or nobody did."""
+        who, when = LAST.unpack_from(self._last)
+        return None if who in (self._me, 0) else when
+
+    def give_back(self) -> None:
+        """Say that we begin to, now."""
+        LAST.pack_into(self._last, 0, self._me, monotonic())
 
 
 def run(handle: Handle, holder: Holder, start: float, seconds: float, pause: float) -> dict[str, object]:
-    """Lock and unlock from ``start`` on; how often it was done in time, and each wait in microseconds."""
-    waits, end, cycles, handed = [], start + seconds, 0, 0
+    """Lock and unlock from ``start`` on; how often it was done in time, and in microseconds each wait and each way
+    from somebody else's release to us."""
+    waits, ways, end, cycles, handed = [], [], start + seconds, 0, 0
     sleep(max(0.0, start - monotonic()))
     while (begin := monotonic()) < end:
         handle.acquire()
-        waits.append(round((monotonic() - begin) * 1e6))
-        changed = holder.taken()
+        taken = monotonic()
+        waits.append(round((taken - begin) * 1e6))
+        given_back = holder.given_back()
+        if given_back is not None:
+            ways.append(round((taken - given_back) * 1e6))
         if pause:
             sleep(pause)
+        holder.give_back()
         handle.release()
         if monotonic() <= end:
             cycles += 1
-            handed += changed
-    return {"cycles": cycles, "handed": handed, "waits": waits[:: 1 + len(waits) // MOST]}
+            handed += given_back is not None
+    thinned = {"waits": waits[:: 1 + len(waits) // MOST], "ways": ways[:: 1 + len(ways) // MOST]}
+    return {"cycles": cycles, "handed": handed, **thinned}
 
 
 def obey(handle: Handle, holder: Holder, order: str, *numbers: str) -> object:
@@ -111,7 +124,7 @@ def main(name: str, address: str, *clients: str) -> None:
     gc.freeze()
     places = [client.split(":", 2) for client in clients]
     connections = [socket.socket(fileno=int(descriptor)) for descriptor, _, _ in places]
-    last = {resource: mmap.mmap(-1, 1) for _, _, resource in places}
+    last = {resource: mmap.mmap(-1, LAST.size) for _, _, resource in places}
     for number, (connection, (_, mode, resource)) in enumerate(zip(connections, places, strict=True), 1):
         if os.fork() == 0:
             for other in connections:
