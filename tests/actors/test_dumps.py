@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from holdfast.actors.dumps import NO_ANSWER, PATIENCE
+from holdfast.actors.lockers import PAUSE
 from holdfast.transport.messages import Dump, Dumped, Fault, Report, Reported
 from incubator_bench import PID, UID, A, B, Bench
 from people import somebody
@@ -55,7 +56,8 @@ def test_who_does_not_answer_in_time_is_written_down_as_that() -> None:
 
 def test_who_dies_or_is_just_starting_is_not_waited_for() -> None:
     bench = house()
-    bench.locate(B)  # a locker is started in place of the spare one
+    bench.locate(B)
+    bench.wait(PAUSE)  # a locker is started in place of the spare one
     assert bench.say(A, Dump()) == [(1, Report()), (2, Report())]
     report(bench, 2)
     assert (A, Dumped("/run/dump-1.json")) in bench.died(1)
@@ -126,6 +128,7 @@ def test_the_incubators_own_statistics_count_what_is_there() -> None:
     bench.locate(A)
     bench.locate(B, "plotter", create=False)
     bench.died(2)
+    bench.wait(PAUSE)
     statistics = bench.incubator.statistics()
     assert statistics == {
         "life": "running",
