@@ -31,7 +31,7 @@ from typing import Final, NamedTuple, NoReturn
 
 from .log import event
 
-COMM: Final = "holdfast-nurser"  # as ps and pgrep show it; at most 15 characters
+COMM: Final = "holdfast-nurse"  # as ps and pgrep show it; at most 15 characters
 FOR_ALL: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 LARGEST: Final = 256  # bytes of an order, and of an answer
 DESCRIPTORS: Final = 16  # that an order can bring
@@ -65,7 +65,7 @@ class Answer(NamedTuple):
 
     number: int  # of the child
     pid: int = 0  # 0: there is no child
-    pidfd: int = -1  # the caller's own
+    pidfd: int = -1  # the caller's own; -1: the caller had no descriptor left for it
     error: str = ""  # why there is none
 
 
@@ -192,15 +192,18 @@ def _nurse(line: socket.socket, specs: Mapping[str, ChildSpec], preload: Iterabl
     """Fork a child for each order, until the parent is gone."""
     name_process(COMM)
     _let_go_of_all_but(line.fileno())
-    wakeup = _hear_of_deaths()
+    alarm = _hear_of_deaths()
     for module in preload:
         import_module(module)
     gc.freeze()  # a collection in a child must not write to, and so copy, the pages that it shares
-    _take_orders(line, wakeup, specs)
+    with suppress(ConnectionError):  # the parent is gone
+        _take_orders(line, alarm, specs)
     signal.set_wakeup_fd(-1)
 
 
-def _take_orders(line: socket.socket, wakeup: socket.socket, specs: Mapping[str, ChildSpec]) -> None:
+def _take_orders(line: socket.socket, alarm: tuple[socket.socket, int], specs: Mapping[str, ChildSpec]) -> None:
+    wakeup, writing = alarm
+    ours = (line.fileno(), wakeup.fileno(), writing)
     poller = select.poll()
     for source in (line, wakeup):
         poller.register(source, select.POLLIN)
@@ -214,10 +217,7 @@ def _take_orders(line: socket.socket, wakeup: socket.socket, specs: Mapping[str,
             if not order:
                 return
             number, role = order.decode().split(" ", 1)
-            try:
-                _fork(line, (line.fileno(), wakeup.fileno()), int(number), specs[role], descriptors)
-            except BrokenPipeError:
-                return
+            _fork(line, ours, int(number), specs[role], descriptors)
 
 
 def _let_go_of_all_but(kept: int) -> None:
@@ -228,15 +228,15 @@ def _let_go_of_all_but(kept: int) -> None:
                 os.close(descriptor)
 
 
-def _hear_of_deaths() -> socket.socket:
-    """What becomes readable when a child has died."""
+def _hear_of_deaths() -> tuple[socket.socket, int]:
+    """What becomes readable when a child has died, and the descriptor that the interpreter writes to."""
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # whatever whoever started us had blocked
     reading, writing = socket.socketpair()
     for end in (reading, writing):
         end.setblocking(False)
-    signal.set_wakeup_fd(writing.detach(), warn_on_full_buffer=False)
+    signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
-    return reading
+    return reading, writing.detach()
 
 
 def _reap() -> None:
@@ -253,16 +253,19 @@ def _fork(line: socket.socket, ours: Iterable[int], number: int, spec: ChildSpec
         descriptors: those that it has instead.
 
     Raises:
-        BrokenPipeError: the parent is gone.
+        ConnectionError: the parent is gone.
     """
+    pid = 0
     try:
         pid = os.fork()
-    except OSError as error:
-        line.send(f"{number} 0 {error.strerror}".encode())
-    else:
         if pid == 0:
             _live(ours, number, spec, descriptors)
         pidfd = os.pidfd_open(pid)  # nobody has reaped it yet
+    except OSError as error:
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+        line.send(f"{number} 0 {error.strerror}".encode())
+    else:
         socket.send_fds(line, [f"{number} {pid} ".encode()], [pidfd])
         os.close(pidfd)
     finally:
@@ -274,7 +277,7 @@ def _live(ours: Iterable[int], number: int, spec: ChildSpec, descriptors: list[i
     """A child's life: it never comes back from here, whatever its target raises."""
     code = FAILED
     try:
-        os.close(signal.set_wakeup_fd(-1))
+        signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for descriptor in ours:
             os.close(descriptor)

@@ -29,7 +29,8 @@ class Line:
             ChildSpec("raises", nursery_children.fail, ()),
             ChildSpec("exits", nursery_children.leave, (7,)),
         ]
-        self.nursery = Nursery({spec.role: spec for spec in self.specs}, preload=["nursery_children"])
+        preload = ["nursery_children", "asyncio"]  # that takes a forked child's alarm away from it
+        self.nursery = Nursery({spec.role: spec for spec in self.specs}, preload=preload)
 
     def order(self, role: str) -> tuple[Answer, socket.socket]:
         ours, theirs = socket.socketpair()
@@ -148,6 +149,19 @@ def test_a_nursery_that_is_killed_is_the_end_of_its_answers_and_not_of_its_child
         assert alive(answer.pid)
     wait_dead(answer.pid)
     os.close(answer.pidfd)
+
+
+def test_a_nursery_whose_answer_nobody_reads_any_more_ends_in_order() -> None:
+    line = Line()
+    process = line.nursery._process
+    _, theirs = socket.socketpair()
+    with theirs:
+        line.nursery.order(1, "waits", theirs)
+    assert select.select([line.nursery], [], [], LIMIT)[0]
+    line.nursery._line.close()
+    process.join(LIMIT)
+    assert process.exitcode == 0
+    line.close()
 
 
 def test_a_nursery_ends_with_its_parent_however_that_ends_and_its_children_live_on() -> None:
