@@ -1,7 +1,10 @@
 """The children of an actor: ordered from the nursery, watched by the kernel.
 
 * Who is dead is what a pidfd says, which the nursery sends once it has forked the child (``nursery.py``). A child is
-  ordered now, and whoever ordered it goes on; that it cannot be had is told as its death.
+  ordered now, and whoever ordered it goes on; why it cannot be had is said for it (``NotStarted``) before its death.
+* A child is known, with its process id, before it is heard.
+* A part of the descriptors is left to others: the mailbox must be able to take in who comes, for libzmq ends the
+  process where it cannot.
 * A child is *started* when it has said ``Ready``; one that does not in ``PATIENCE`` seconds is killed.
 * The nursery is watched too. When it is dead there is no other one: an upgraded package must not mix with a running
   daemon.
@@ -13,12 +16,14 @@ one.
 from __future__ import annotations
 
 import os
+import resource
 import select
 import signal
 import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from errno import EMFILE
 from typing import Final
 
 from ..transport.messages import Ready
@@ -26,6 +31,7 @@ from ..transport.pipe import Pipe, pipe_pair
 from ..transport.wire import Message
 from .log import event
 from .nursery import Answer, ChildSpec, Nursery
+from .roles import NotStarted
 
 PATIENCE = 10.0  # seconds for a child to say Ready
 
@@ -37,7 +43,6 @@ class _Living:
     pipe: Pipe
     pid: int = 0  # 0: the nursery has not answered
     pidfd: int = -1  # likewise
-    condemned: bool = False  # to be killed as soon as it can be
 
 
 class Children:
@@ -60,7 +65,10 @@ class Children:
         self._starting: dict[int, float] = {}  # child number -> when it must be ready, the soonest first
         self._epoll = select.epoll()
         self._owners: dict[int, int] = {}  # descriptor -> child number
-        self._epoll.register(self._nursery, select.EPOLLIN)
+        self._unborn: dict[int, str] = {}  # child number -> why it could not be ordered
+        self._alarm = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)  # that there are some
+        for source in (self._nursery.fileno(), self._alarm):
+            self._epoll.register(source, select.EPOLLIN)
 
     def fileno(self) -> int:
         return self._epoll.fileno()
@@ -70,23 +78,29 @@ class Children:
         return {number: child.pid for number, child in self._living.items() if child.pid}
 
     def start(self, number: int, role: str) -> None:
-        """Start child ``number``; ``news`` brings its ``Ready``, or its death if it cannot be had.
+        """Start child ``number``; ``news`` brings its ``Ready``, or ``NotStarted`` and its death."""
+        try:
+            self._order(number, role)
+        except OSError as error:
+            self._tell(number, error.strerror or str(error))
 
-        Raises:
-            OSError: no descriptor, or no fork server to be had.
-        """
+    def _tell(self, number: int, why: str) -> None:
+        self._unborn[number] = why
+        os.eventfd_write(self._alarm, 1)
+
+    def _order(self, number: int, role: str) -> None:
         if self._nursery_dead:
             raise ProcessLookupError("the fork server died")
         pipe, end = pipe_pair()
         with end:
             try:
+                if end.fileno() >= _most_descriptors():
+                    raise OSError(EMFILE, os.strerror(EMFILE))
                 self._nursery.order(number, role, end)
             except OSError:
                 pipe.close()
                 raise
         self._living[number] = _Living(pipe)
-        self._starting[number] = time.monotonic() + PATIENCE
-        self._watch(number, pipe.fileno())
 
     def _watch(self, number: int, descriptor: int) -> None:
         self._owners[descriptor] = number
@@ -97,15 +111,16 @@ class Children:
         child = self._living.get(number)
         if child is not None:
             child.pipe.send(message)
-            if child.pipe.wants_to_send:
+            if child.pipe.wants_to_send and child.pid:
                 self._epoll.modify(child.pipe.fileno(), select.EPOLLIN | select.EPOLLOUT)
 
     def kill(self, number: int) -> None:
-        """SIGKILL."""
+        """SIGKILL; who is not forked yet is dead at once, and killed then."""
         child = self._living.get(number)
-        if child is not None:
-            child.condemned = True
-            self.signal(number, signal.SIGKILL)
+        if child is not None and not child.pid:
+            self._bury(number)
+            self._tell(number, "it was killed before")
+        self.signal(number, signal.SIGKILL)
 
     def signal(self, number: int, what: int) -> None:
         """Send signal ``what``, by pidfd: never to somebody else who has the process id now."""
@@ -123,6 +138,9 @@ class Children:
             if descriptor == self._nursery.fileno():
                 self._take_answers(found, dead)
                 continue
+            if descriptor == self._alarm:
+                self._tell_unborn(found)
+                continue
             number = self._owners[descriptor]
             child = self._living[number]
             if descriptor == child.pidfd:
@@ -135,26 +153,40 @@ class Children:
             found.append((number, None))
         return found
 
+    def _tell_unborn(self, found: News) -> None:
+        os.eventfd_read(self._alarm)
+        for number, why in self._unborn.items():
+            found += [(number, NotStarted(why)), (number, None)]
+        self._unborn.clear()
+
     def _take_answers(self, found: News, dead: list[int]) -> None:
         try:
             for answer in self._nursery.answers():
-                if answer.pid:
-                    self._take(answer)
-                else:
-                    event("HFD020E", error=answer.error)
+                if answer.pidfd >= 0:
+                    self._take(answer, found)
+                elif answer.number in self._living:  # if there is one all the same, it ends with its pipe
+                    found.append((answer.number, NotStarted(answer.error or os.strerror(EMFILE))))
                     dead.append(answer.number)
         except EOFError:
             self._nursery_dead = True
             self._epoll.unregister(self._nursery)
-            dead += [number for number, child in self._living.items() if not child.pid and number not in dead]
+            for number in [number for number, child in self._living.items() if not child.pid and number not in dead]:
+                found.append((number, NotStarted("the fork server died")))
+                dead.append(number)
             found.append((self.FORK_SERVER, None))  # who lives all the same without our knowing ends with its pipe
 
-    def _take(self, answer: Answer) -> None:
-        child = self._living[answer.number]
+    def _take(self, answer: Answer, found: News) -> None:
+        child = self._living.get(answer.number)
+        if child is None:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(answer.pidfd, signal.SIGKILL)
+            os.close(answer.pidfd)
+            return
         child.pid, child.pidfd = answer.pid, answer.pidfd
-        self._watch(answer.number, answer.pidfd)
-        if child.condemned:
-            self.kill(answer.number)
+        self._starting[answer.number] = time.monotonic() + PATIENCE
+        for descriptor in (child.pidfd, child.pipe.fileno()):
+            self._watch(answer.number, descriptor)
+        self._listen(answer.number, child, found)
 
     def _listen(self, number: int, child: _Living, found: News) -> None:
         descriptor = child.pipe.fileno()
@@ -197,3 +229,10 @@ class Children:
     def close(self) -> None:
         """End the nursery, and wait for it."""
         self._nursery.close()
+        os.close(self._alarm)
+
+
+def _most_descriptors() -> int:
+    """From which number on they are left to who comes, and to the pidfds of those who are being started."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return limit - limit // 4

@@ -46,6 +46,7 @@ from .incubator_records import OURSELVES, Records
 from .lockers import Lockers
 from .log import event
 from .process import UNEXPECTED, Effect, Finish, KillChild, Unlisten
+from .roles import NotStarted
 from .stacks import Stacks
 from .staff import LOCKER, Child, Staff
 from .whereabouts import Whereabouts
@@ -110,6 +111,7 @@ class Incubator:
         self._told_to_stop = False  # by a person, who so takes the dead names upon himself
         self._idle_at: float | None = None
         self._refill_at: float | None = None
+        self._retry_at: float | None = None
         self._surplus_at: float | None = None
         self._kill_at: float | None = None
 
@@ -190,13 +192,14 @@ class Incubator:
         if self._refill_at is not None and self._refill_at <= now:
             self._refill_at = None
         needed = missing if self._refill_at is None else -spare
+        self._retry_at = self._lockers.retries_at(now) if needed > 0 and self._staff.hires else None
         if needed > 0 and self._staff.hires:
-            room = self._lockers.room(self._staff.count(LOCKER), now)
+            room = self._lockers.room(self._staff.count(LOCKER), self._staff.starting(LOCKER), now)
             for _ in range(int(min(needed, room))):
                 effects += self._staff.start(LOCKER, now)
         if wanted and not self._staff.starting(LOCKER):
             why = self._lockers.why_none(self._staff.count(LOCKER), now)
-            effects += self._whereabouts.refuse_wanted(why, now)
+            effects += self._whereabouts.refuse_wanted(why, now, patient=self._retry_at is None)
         return effects
 
     def _end_surplus(self, now: float) -> list[Effect]:
@@ -218,6 +221,8 @@ class Incubator:
                 return self._retiring(child, message, now)
             case Reported():
                 return self._dumps.reported(child, message.facts)
+            case NotStarted():
+                return self._not_started(child, message, now)
             case Ended():
                 child.ending = True
                 if child.role == LOCKER and not child.pid:
@@ -233,8 +238,17 @@ class Incubator:
             return [*effects, (child.number, End())]
         if child.role == LOCKER:
             self._lockers.pool.append(child)
+            self._lockers.started()
             effects += self._whereabouts.serve(now)
         return self._settle(effects, now)
+
+    def _not_started(self, child: Child, message: NotStarted, now: float) -> list[Effect]:
+        if child.role == LOCKER:
+            child.ending = True
+            self._lockers.not_started(message.reason, now)
+        else:
+            event("HFD020E", role=child.role, error=message.reason)
+        return []
 
     def _retiring(self, child: Child, message: Retiring, now: float) -> list[Effect]:
         if self._life is Life.ENDING:
@@ -267,7 +281,7 @@ class Incubator:
 
     def wakes_at(self) -> float | None:
         """The end of somebody's wait, of our idle time, or of our patience with children; a change of the pool."""
-        own = (self._idle_at, self._kill_at, self._refill_at, self._surplus_at)
+        own = (self._idle_at, self._kill_at, self._refill_at, self._retry_at, self._surplus_at)
         instants = [*own, *(keeper.wakes_at() for keeper in self._keepers())]
         return min((at for at in instants if at is not None), default=None)
 
@@ -339,7 +353,7 @@ class Incubator:
         if self._life is Life.ENDING:
             return []
         self._life = Life.ENDING
-        self._idle_at = self._refill_at = self._surplus_at = None
+        self._idle_at = self._refill_at = self._retry_at = self._surplus_at = None
         self._kill_at = now + STOP_LIMIT
         effects: list[Effect] = [Unlisten()]
         effects += self._whereabouts.close(STOPPED) + self._staff.close()

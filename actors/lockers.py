@@ -21,6 +21,8 @@ from .staff import Child
 LATELY = 1.0  # seconds after it was named to somebody in which a locker does not retire
 RESTARTS = 5  # spare lockers that may die …
 RESTART_SPAN = 60.0  # … within so many seconds
+AT_ONCE = 8  # that are being started at the same time: each takes descriptors before it serves anybody
+PAUSES = (0.05, 2.0)  # seconds until it is tried again to start one, where none can be: at first, and at the longest
 KEPT = 32  # spare lockers at most that are kept because so many are taken
 PAUSE = 0.025  # seconds in which whoever got a spare locker is left alone with it, before a new one is started
 FULL = 1.0  # seconds until another one is started after one that found no port
@@ -58,6 +60,9 @@ class Lockers:
         self.pool: deque[Child] = deque()  # those without a resource
         self.serves: dict[int, str] = {}  # child -> resource
         self._taken: deque[float] = deque([-inf] * KEPT, maxlen=KEPT)  # when spare ones were
+        self.trouble = ""  # why the last one could not be started
+        self._pause = 0.0  # after it …
+        self._retry_at = 0.0  # … until then
         self._deaths: deque[float] = deque(maxlen=RESTARTS)  # of spare ones
 
     def assign(self, key: str, creator: Locate, number: int, now: float) -> Served:
@@ -109,7 +114,7 @@ class Lockers:
         """When spare ones may be started: a moment after one was taken, for its first lock needs the processor as
         well; at once where they are taken one after the other."""
         before, last = self._taken[-2], self._taken[-1]
-        return last if last - before < PAUSE else last + PAUSE
+        return last if before + PAUSE > last else last + PAUSE
 
     def surplus(self, wanted: int, now: float) -> list[Child]:
         """Take those out of the pool who are more than ``wanted``, and more than were taken lately: where resources
@@ -128,11 +133,35 @@ class Lockers:
         """One that was started found no port: others use them."""
         self._full_until = now + FULL
 
-    def room(self, lockers: int, now: float) -> float:
-        """How many may be started, if there are so many ``lockers``.
+    def not_started(self, why: str, now: float) -> None:
+        """One could not be started. That is no death: it is tried again, with longer and longer pauses."""
+        if not self.trouble:
+            event("HFD020E", error=why)
+        if now >= self._retry_at:  # else it was ordered together with the last one
+            first, longest = PAUSES
+            self._pause = min(2 * self._pause, longest) if self.trouble else first
+        self.trouble = why
+        self._retry_at = now + self._pause
+
+    def started(self) -> None:
+        """One could be started."""
+        self.trouble = ""
+
+    def retries_at(self, now: float) -> float | None:
+        """When another one may be tried, if that is not now."""
+        return self._retry_at if self.trouble and self._retry_at > now else None
+
+    def room(self, lockers: int, starting: int, now: float) -> float:
+        """How many may be started, if there are so many ``lockers``, of which so many are ``starting``.
 
         Restarts are bounded: those that keep dying before they served anybody are not started for ever.
         """
+        if self.trouble and (starting or now < self._retry_at):
+            return 0
+        at_once = 1 if self.trouble else max(0, AT_ONCE - starting)
+        return min(at_once, self._room(lockers, now))
+
+    def _room(self, lockers: int, now: float) -> float:
         if now < self._full_until or (len(self._deaths) == RESTARTS and now - self._deaths[0] < RESTART_SPAN):
             return 0
         return inf if self._ports is None else self._ports[1] - self._ports[0] - lockers  # one is the registry's
@@ -141,4 +170,4 @@ class Lockers:
         """Why there is no room."""
         if self._ports is not None and (now < self._full_until or self._ports[1] - self._ports[0] <= lockers):
             return f"no port is free in {self._ports[0]}-{self._ports[1]}"
-        return "the daemon's log says why"
+        return self.trouble or "the daemon's log says why"

@@ -8,10 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from ..transport.messages import Ended
+
 if TYPE_CHECKING:
     from ..transport.wire import Message
     from .door import Session
     from .process import Effect
+
+
+class NotStarted(Ended):
+    """Said for a child that never was; its death follows."""
+
+    reason: str
 
 
 class Actor(Protocol):
@@ -47,7 +55,7 @@ class Parent(Actor, Protocol):
     """An actor with children."""
 
     def child_said(self, number: int, message: Message, now: float) -> list[Effect]:
-        """A child said something."""
+        """A child said something; ``NotStarted``: it could not be started."""
 
     def child_died(self, number: int, now: float) -> list[Effect]:
         """A child is gone, or could not be started."""

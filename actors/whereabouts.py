@@ -104,13 +104,17 @@ class Whereabouts:
             self._records.unparked(request, now)
         return effects + [(request.session, served.located(request.session)) for request in coming]
 
-    def refuse_wanted(self, why: str, now: float) -> list[Effect]:
-        """There will be no locker: whoever would create a resource is refused."""
+    def refuse_wanted(self, why: str, now: float, *, patient: bool) -> list[Effect]:
+        """There will be no locker: whoever would create a resource is refused.
+
+        Args:
+            patient: also who would wait; else there may be one later.
+        """
         effects: list[Effect] = []
         for key in list(self.wanted):
             sentence = f"no process can be started to serve {key}: {why}"
             for request in self.requests.queue(key):
-                if request.ask.create:
+                if request.ask.create and (patient or request.ask.timeout == 0):
                     effects.append((request.session, Refused(Refusal.EXHAUSTED, sentence)))
                     effects += self._withdraw(request.session, now)
         return effects
@@ -146,6 +150,8 @@ class Whereabouts:
         effects: list[Effect] = []
         while (request := self.requests.due(now)) is not None:
             told = f"{request.ask.resource} was not created within {limit(request.ask.timeout)}"
+            if self._lockers.trouble and request.key in self.wanted:
+                told += f": no process can be started: {self._lockers.trouble}"
             effects.append((request.session, Refused(Refusal.TIMED_OUT, sentence(told))))
             effects += self._withdraw(request.session, now)
         return effects

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import select
 import signal
 import tempfile
@@ -15,7 +16,8 @@ from holdfast.actors import nursery
 from holdfast.actors.children import PATIENCE, Children
 from holdfast.actors.locker_process import COMM
 from holdfast.actors.locker_process import main as locker_main
-from holdfast.actors.nursery import ChildSpec, Inherited
+from holdfast.actors.nursery import Answer, ChildSpec, Inherited
+from holdfast.actors.roles import NotStarted
 from holdfast.transport.messages import End, Ended, Ready
 from holdfast.transport.wire import Message
 from support import LIMIT, alive, wait_dead, wait_state
@@ -136,8 +138,10 @@ def test_a_killed_child_is_dead_and_what_it_is_told_afterwards_is_dropped(brood:
 
 def test_a_child_that_is_not_ready_in_time_is_killed(brood: Brood) -> None:
     brood.children.start(1, "locker")
-    at = brood.children.wakes_at()
-    assert at is not None
+    assert brood.children.wakes_at() is None  # it does not exist yet
+    while (at := brood.children.wakes_at()) is None:
+        assert select.select([brood.children], [], [], LIMIT)[0]
+        brood.heard += brood.children.news()
     brood.children.kill_late(at - PATIENCE)
     brood.children.kill_late(at)
     assert brood.children.wakes_at() is None
@@ -155,8 +159,9 @@ def test_without_its_fork_server_children_live_on_and_no_new_one_is_started(broo
     os.kill(ready.parent, signal.SIGKILL)
     assert brood.wait_for(Children.FORK_SERVER) is None
     assert alive(ready.pid)
-    with pytest.raises(ProcessLookupError, match="fork server"):
-        brood.children.start(2, "locker")
+    brood.children.start(2, "locker")
+    assert brood.wait_for(2) == NotStarted("the fork server died")
+    assert brood.wait_for(2) is None
     brood.children.send(1, End())
     assert brood.wait_for(1) == Ended("told to end")
     assert brood.wait_for(1) is None
@@ -168,27 +173,90 @@ def test_an_order_that_the_fork_server_did_not_live_to_take_is_a_dead_child(
     fork_server = brood.start(1).parent
     os.kill(fork_server, signal.SIGSTOP)
     wait_state(fork_server, "T")
-    with pytest.raises(BlockingIOError):
-        brood.children.start(2, "locker")
+    brood.children.start(2, "locker")
+    assert brood.wait_for(2) == NotStarted("the fork server is stopped")
+    assert brood.wait_for(2) is None
     monkeypatch.setattr(nursery, "_stopped", lambda pid: False)  # as if it were stopped a moment later
     brood.children.start(3, "locker")
-    brood.children.kill(3)
     assert brood.children.pids().keys() == {1}
     os.kill(fork_server, signal.SIGKILL)
+    assert brood.wait_for(3) == NotStarted("the fork server died")
     assert brood.wait_for(3) is None
     assert brood.wait_for(Children.FORK_SERVER) is None
     assert brood.children.wakes_at() is None
 
 
-def test_a_child_that_cannot_be_forked_is_dead(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_child_that_is_killed_before_it_exists_is_dead_at_once_and_killed_when_it_does(
+    brood: Brood, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fork_server = brood.start(1).parent
+    os.kill(fork_server, signal.SIGSTOP)
+    wait_state(fork_server, "T")
+    monkeypatch.setattr(nursery, "_stopped", lambda pid: False)
+    brood.children.start(2, "locker")
+    brood.children.kill(2)
+    assert isinstance(brood.wait_for(2), NotStarted)
+    assert brood.wait_for(2) is None
+    os.kill(fork_server, signal.SIGCONT)
+    brood.start(3)  # is forked after it
+    assert brood.children.pids().keys() == {1, 3}
+    with open(f"/proc/{fork_server}/task/{fork_server}/children") as children:
+        born = set(map(int, children.read().split()))
+    for pid in born - set(brood.children.pids().values()):
+        wait_dead(pid)
+
+
+def test_a_child_that_cannot_be_forked_is_dead_and_it_is_said_why() -> None:
     with tempfile.TemporaryDirectory(dir="/tmp") as directory:
         brood = Brood(directory, preload="no_fork")
-        with caplog.at_level("ERROR", "holdfast"):
-            brood.children.start(1, "locker")
-            assert brood.wait_for(1) is None
+        brood.children.start(1, "locker")
+        assert brood.wait_for(1) == NotStarted("Resource temporarily unavailable")
+        assert brood.wait_for(1) is None
         brood.close()
-    assert "HFD020E" in caplog.text
-    assert "temporarily unavailable" in caplog.text
+
+
+def test_a_child_is_known_before_it_is_heard(brood: Brood) -> None:
+    brood.children.start(1, "locker")
+    while not brood.heard:
+        assert select.select([brood.children], [], [], LIMIT)[0]
+        brood.heard += brood.children.news()
+    [(_, ready)] = brood.heard
+    assert isinstance(ready, Ready)
+    assert brood.children.pids() == {1: ready.pid}
+
+
+def test_a_child_whose_pidfd_did_not_fit_is_not_had_and_ends(brood: Brood, monkeypatch: pytest.MonkeyPatch) -> None:
+    without: list[int] = []
+
+    def answers(self: nursery.Nursery) -> Iterator[Answer]:
+        for answer in real(self):
+            os.close(answer.pidfd)
+            without.append(answer.pid)
+            yield answer._replace(pidfd=-1)
+
+    real = nursery.Nursery.answers
+    monkeypatch.setattr(nursery.Nursery, "answers", answers)
+    brood.children.start(1, "locker")
+    assert brood.wait_for(1) == NotStarted("Too many open files")
+    assert brood.wait_for(1) is None
+    [pid] = without
+    wait_dead(pid)
+    assert brood.children.pids() == {}
+
+
+def test_a_part_of_the_descriptors_is_left_to_others(brood: Brood) -> None:
+    brood.start(1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    probe = os.open("/dev/null", os.O_RDONLY)  # the lowest number that is free
+    os.close(probe)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (probe + 8, hard))
+        brood.children.start(2, "locker")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert brood.wait_for(2) == NotStarted("Too many open files")
+    assert brood.wait_for(2) is None
+    assert isinstance(brood.start(3), Ready)
 
 
 def test_a_dead_child_costs_no_descriptor(brood: Brood) -> None:

@@ -7,8 +7,9 @@ from signal import SIGINT, SIGTERM
 import pytest
 
 from holdfast.actors.incubator import QUIESCE, STOP_LIMIT
-from holdfast.actors.lockers import LATELY, PAUSE, RESTART_SPAN, RESTARTS
-from holdfast.actors.process import Finish, KillChild, StartChild, Unlisten
+from holdfast.actors.lockers import AT_ONCE, LATELY, PAUSE, PAUSES, RESTART_SPAN, RESTARTS
+from holdfast.actors.process import Effect, Finish, KillChild, StartChild, Unlisten
+from holdfast.actors.roles import NotStarted
 from holdfast.transport.messages import (
     Assign,
     End,
@@ -153,6 +154,55 @@ def test_lockers_that_keep_dying_are_not_started_for_ever() -> None:
     assert refusals(bench.locate(A)) == [(A, Refusal.EXHAUSTED)]
     bench.wait(RESTART_SPAN)
     assert bench.locate(A) == [StartChild(RESTARTS + 1, "locker")]
+
+
+def cannot_start(bench: Bench, number: int) -> list[Effect]:
+    """Child ``number`` is not to be had."""
+    return bench.said(number, NotStarted("no memory")) + bench.died(number)
+
+
+def test_who_would_wait_waits_until_a_process_can_be_started_and_who_would_not_is_told_why() -> None:
+    bench = Bench()
+    bench.locate(A)
+    bench.locate(B, "plotter", timeout=0)
+    effects = cannot_start(bench, 1) + cannot_start(bench, 2)
+    sentence = "no process can be started to serve plotter: no memory"
+    assert effects == [(B, Refused(Refusal.EXHAUSTED, sentence))]
+    number = 2
+    for _ in range(RESTARTS + 1):
+        assert bench.wait(PAUSES[1]) == [StartChild(number := number + 1, "locker")]
+        assert cannot_start(bench, number) == []
+    assert bench.wait(PAUSES[1]) == [StartChild(number + 1, "locker")]
+    assert (A, Located(f"locker-{number + 1}.sock", CLOCK)) in bench.ready(number + 1)
+
+
+def test_who_waited_in_vain_for_a_process_is_told_why_there_is_none() -> None:
+    bench = Bench()
+    bench.locate(A, timeout=0.01)
+    cannot_start(bench, 1)
+    sentence = "printer was not created within 0.01s: no process can be started: no memory"
+    assert bench.wait(0.02) == [(A, Refused(Refusal.TIMED_OUT, sentence))]
+
+
+def test_nobody_tries_to_start_a_process_that_nobody_needs() -> None:
+    bench = Bench()
+    bench.locate(A)
+    cannot_start(bench, 1)
+    bench.left(A)
+    assert bench.wait(10 * PAUSES[1]) == []
+
+
+def test_a_crowd_of_names_is_served_by_a_few_starts_at_a_time() -> None:
+    bench = Bench()
+    started = [effect for n in range(3 * AT_ONCE) for effect in bench.locate(somebody(n + 10), f"n{n}")]
+    assert started == [StartChild(number, "locker") for number in range(1, AT_ONCE + 1)]
+    assert StartChild(AT_ONCE + 1, "locker") in bench.ready(1)
+
+
+def test_one_of_the_staff_that_cannot_be_started_is_tried_again_a_few_times(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench(roles=["registry"])
+    assert cannot_start(bench, 1) == [StartChild(2, "registry")]
+    assert "HFD020E a process cannot be started  role=registry  error=no memory" in caplog.text
 
 
 def test_without_a_fork_server_what_is_served_is_served_on_and_nothing_new() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from holdfast.actors.lockers import FULL, KEPT, LATELY, RESTART_SPAN, RESTARTS, Lockers
+import pytest
+
+from holdfast.actors.lockers import AT_ONCE, FULL, KEPT, LATELY, PAUSES, RESTART_SPAN, RESTARTS, Lockers
 from holdfast.actors.staff import LOCKER, Child
 from holdfast.transport.listeners import Origin
 from holdfast.transport.messages import Assign, Leave, Located, Order, Refused, Retiring, Stay
@@ -54,10 +56,10 @@ def test_a_name_whose_locker_died_is_dead_and_told() -> None:
 def test_spare_ones_that_keep_dying_are_not_started_for_ever() -> None:
     some = lockers()
     for number in range(RESTARTS):
-        assert some.room(0, float(number))
+        assert some.room(0, 0, float(number))
         assert some.died(locker(number), float(number)) is None
-    assert not some.room(0, RESTART_SPAN - 0.1)
-    assert some.room(0, RESTART_SPAN)
+    assert not some.room(0, 0, RESTART_SPAN - 0.1)
+    assert some.room(0, 0, RESTART_SPAN)
 
 
 def test_one_that_was_told_to_end_does_not_count() -> None:
@@ -66,7 +68,7 @@ def test_one_that_was_told_to_end_does_not_count() -> None:
         child = locker(number)
         child.ending = True
         some.died(child, 0.0)
-    assert some.room(0, 0.0)
+    assert some.room(0, 0, 0.0)
 
 
 def test_one_that_dies_is_spare_no_more() -> None:
@@ -83,22 +85,59 @@ def test_who_came_by_tcp_is_told_the_port_and_nobody_is_sent_to_port_nought() ->
     assert isinstance(some.assign("/b", locate("/b"), 18, 1.0).located(remote), Refused)
 
 
-def test_without_a_range_of_ports_there_is_always_room() -> None:
-    assert lockers().room(10_000, 0.0) > 10_000
+def test_without_a_range_of_ports_there_is_always_room_for_as_many_as_are_started_at_once() -> None:
+    assert [lockers().room(10_000, starting, 0.0) for starting in (0, AT_ONCE - 1, AT_ONCE)] == [AT_ONCE, 1, 0]
+
+
+def test_one_that_cannot_be_started_is_no_death_and_tried_again_with_longer_and_longer_pauses() -> None:
+    some, now, pauses = lockers(), 0.0, []
+    for _ in range(RESTARTS + 5):
+        assert some.room(0, 0, now) >= 1
+        for _ in range(3):  # all that were ordered at the same time
+            some.not_started("no memory", now)
+        at = some.retries_at(now)
+        assert at is not None
+        assert some.room(0, 0, (now + at) / 2) == 0
+        pauses.append(at - now)
+        now = at
+    first, longest = PAUSES
+    assert pauses[:3] == pytest.approx([first, 2 * first, 4 * first])
+    assert pauses[-2:] == pytest.approx([longest, longest])
+    assert some.retries_at(now) is None
+    assert [some.room(0, starting, now) for starting in (0, 1)] == [1, 0]
+    assert some.why_none(0, now) == "no memory"
+    some.started()
+    assert some.room(0, 0, now) == AT_ONCE
+    some.not_started("no memory", now)
+    assert some.retries_at(now) == now + first
+
+
+def test_that_none_can_be_started_is_logged_once_until_one_can_be(caplog: pytest.LogCaptureFixture) -> None:
+    some = lockers()
+    for now in (1.0, 2.0):
+        some.not_started("no memory", now)
+    assert caplog.text.count("HFD020E") == 1
+    some.started()
+    some.not_started("no memory", 3.0)
+    assert caplog.text.count("HFD020E") == 2
+
+
+def test_spare_ones_are_started_at_once_where_none_was_ever_taken() -> None:
+    assert lockers().refills_at() < 0
 
 
 def test_a_range_of_ports_leaves_one_for_the_registry() -> None:
     some = Lockers(lambda: CLOCK, (28100, 28103))
-    assert [some.room(number, 0.0) for number in (0, 2, 3)] == [3, 1, 0]
+    assert [some.room(number, 0, 0.0) for number in (0, 2, 3)] == [3, 1, 0]
     assert some.why_none(3, 0.0) == "no port is free in 28100-28103"
 
 
 def test_after_one_that_found_no_port_the_next_one_is_started_a_moment_later() -> None:
     some = Lockers(lambda: CLOCK, (28100, 28103))
     some.without_port(5.0)
-    assert some.room(0, 5.0 + FULL - 0.1) == 0
+    assert some.room(0, 0, 5.0 + FULL - 0.1) == 0
     assert some.why_none(0, 5.0) == "no port is free in 28100-28103"
-    assert some.room(0, 5.0 + FULL) == 3
+    assert some.room(0, 0, 5.0 + FULL) == 3
 
 
 def test_spare_ones_are_surplus_when_they_are_more_than_wanted_and_than_were_taken_lately() -> None:
