@@ -14,7 +14,6 @@ from time import monotonic
 
 from ..transport.errors import UsageError
 from ..transport.repeated import Repeated
-from ..transport.stderr import say
 from .begin import ASKS_WHY
 from .child import Signals, die_by, inherited
 from .exits import CONFLICT
@@ -35,6 +34,8 @@ else:
     import _signal as signal  # the same functions; signal itself makes enums of all their numbers, 3 ms
 
 NOT_OURS = ("explain", "hold")  # options of ``run`` that have no meaning for many commands
+AGAIN = 0.1  # seconds until it is asked again whether a signal came
+MOMENT = 1.0  # seconds for what was said last to be read
 MOST = 1000  # commands at a time
 EACH = 2  # descriptors of a worker: its connection, and what tells that its command has ended
 EACH_WITH_KEYS = 16  # libzmq, which ends the whole process where it finds none left, has ten of its own
@@ -62,13 +63,24 @@ def batch(file: Value = "-", **options: Value) -> int:
     signals = Signals(ignored=settings.ignored_signals)
     team = Team(source, _manner(settings, replace, halt), signals, progress)
     team.run(lambda: _lock(settings, str(file), alone=count == 1), count, stops - signals.ignored, ASKS_WHY)
-    progress.close()
-    say(team.outcomes.summary(monotonic() - began))
+    team.teller.do(progress.close)
+    team.teller.say(team.outcomes.summary(monotonic() - began))
+    all_is_told = _wait_told(team)
     if team.stopped_by:
-        return die_by(team.stopped_by)
+        code = die_by(team.stopped_by)
+        return code if all_is_told else os._exit(code)  # else the interpreter would wait for who does not read
     if team.errors:
         raise team.errors[0]
     return team.outcomes.exit_code(CONFLICT if settings.conflict_exit_code is None else settings.conflict_exit_code)
+
+
+def _wait_told(team: Team) -> bool:
+    """Wait until all is told, and if a signal tells us to stop, no longer than a moment; True: it is."""
+    told = team.teller.mark()
+    while not told.acquire(timeout=AGAIN):
+        if team.stopped_by:
+            return told.acquire(timeout=MOMENT)
+    return True
 
 
 def _jobs(text: str) -> int:
@@ -135,12 +147,12 @@ def _manner(settings: Settings, replace: str, halt: bool) -> Manner:
     return Manner(
         environ=inherited(),
         arguments=lambda words, element: [element if element and word == replace else word for word in words],
-        granted=_tell_granted if settings.verbose else lambda line, lock: None,
+        granted=_granted if settings.verbose else lambda line, lock: "",
         kill_when_lost=settings.on_lost == "kill",
         halt=halt,
     )
 
 
-def _tell_granted(line: Line, lock: Repeated) -> None:
+def _granted(line: Line, lock: Repeated) -> str:
     element = f", element {lock.element}" if lock.element else ""
-    say(f"{line}: granted{element}, token {lock.token}, after {lock.waited:.3f}s")
+    return f"{line}: granted{element}, token {lock.token}, after {lock.waited:.3f}s"

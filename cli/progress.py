@@ -28,6 +28,11 @@ class Progress:
         if wanted and looks_on():
             self._bar = _bar(total)
 
+    @property
+    def shown(self) -> bool:
+        """Is there a bar?"""
+        return self._bar is not None
+
     def step(self) -> None:
         """One more has ended."""
         if self._bar is not None:

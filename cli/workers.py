@@ -10,7 +10,8 @@ waits for the lock or for the next line is *apart*: nobody waits for it when we 
 more, and the end of the process takes it out of the line. A worker who has a line lets another one look for the next.
 
 For a short command what a worker does between two of them is a third of the whole, so it does little: it asks for the
-lock in the same write that gives it back, if there is a next line already.
+lock in the same write that gives it back, if there is a next line already. And whatever it has to say is said by
+somebody else (``teller.py``): nobody who does not read it may keep the lock from others.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from time import monotonic, sleep
 
 from ..transport.errors import Busy, HoldfastError, LockLost, TimedOut
 from ..transport.frozen import Frozen
-from ..transport.stderr import say
 from .child import GRACE, NotRunnable
 from .exits import COMMAND_MISSING
 from .outcomes import Outcomes, how_it_ended
 from .starter import Starter
+from .teller import Teller
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:
@@ -44,7 +45,10 @@ if TYPE_CHECKING:
         def take(self, *, wait: bool) -> Line | None: ...
 
     class Steps(Protocol):
-        """Who is told of each command that has come to its end."""
+        """Who is told of each command that has come to its end, if anybody sees it."""
+
+        @property
+        def shown(self) -> bool: ...
 
         def step(self) -> None: ...
 
@@ -64,7 +68,7 @@ class Manner(Frozen):
 
     environ: Mapping[str, str]
     arguments: Callable[[Sequence[str], str], list[str]]  # the words and the granted element → what is executed
-    granted: Callable[[Line, Repeated], None] = lambda line, lock: None
+    granted: Callable[[Line, Repeated], str] = lambda line, lock: ""  # what is said before it starts, if anything
     kill_when_lost: bool = False
     halt: bool = False  # start no other after one that failed
 
@@ -72,13 +76,15 @@ class Manner(Frozen):
 class Team:
     """Workers that share a list of command lines.
 
-    ``errors`` has what ended a worker; ``stopped_by`` is the signal that told us to stop, 0 if none.
+    ``errors`` has what ended a worker; ``stopped_by`` is the signal that told us to stop, 0 if none. ``teller`` says
+    what there is to say, also after the end.
     """
 
     def __init__(self, lines: Lines, manner: Manner, signals: Signals, progress: Steps) -> None:
         self.outcomes = Outcomes()
         self.errors: list[Exception] = []
         self.stopped_by = 0
+        self.teller = Teller()
         self._lines = lines
         self._manner = manner
         self._signals = signals
@@ -110,6 +116,7 @@ class Team:
         self._over.acquire()
         self._vacant = most
         bell, rope = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        _start(self.teller.run)
         _start(self._listen, frozenset(stops), frozenset(asks_why), rope)
 
         def ringing() -> Repeated:
@@ -137,7 +144,7 @@ class Team:
                 self._vacant = 0
                 if not self._working:
                     raise
-                say(f"no more than {self._working} commands run at a time: {error}")
+                self.teller.say(f"no more than {self._working} commands run at a time: {error}")
 
     # --- signals ---
 
@@ -197,6 +204,12 @@ class Team:
         first = True
         poll = select.poll()
         while True:
+            if self.teller.behind:
+                if code is not None:
+                    lock.release(rolled_back=code != 0)
+                    code = None
+                with self._apart:
+                    self.teller.mark().acquire()
             line = self._next(wait=code is None)
             if line is None and code is None:
                 return
@@ -221,7 +234,7 @@ class Team:
                 line = self._take(wait=wait)
             if line is None or not line.fault:
                 return line
-            say(f"{line}: {line.fault}")
+            self.teller.say(f"{line}: {line.fault}")
             self._ended(line, COMMAND_MISSING, 0.0, 0.0)
 
     def _take(self, *, wait: bool) -> Line | None:
@@ -245,7 +258,7 @@ class Team:
                 else:
                     lock.again(rolled_back=code != 0)
         except (Busy, TimedOut) as error:
-            say(f"{line} not run: {error}")
+            self.teller.say(f"{line} not run: {error}")
             self._leave_out()
             return False
         return True
@@ -253,7 +266,9 @@ class Team:
     def _run(self, line: Line, lock: Repeated, starter: Starter, poll: select.poll) -> int | None:
         """Run the command of ``line``; its exit code, or -N if a signal ended it; None: we are to stop."""
         began, waited = monotonic(), lock.waited
-        self._manner.granted(line, lock)
+        granted = self._manner.granted(line, lock)
+        if granted:
+            self.teller.say(granted)
         words = self._manner.arguments(line.words, lock.element)
         try:
             with self._state:
@@ -262,7 +277,7 @@ class Team:
                 pid = starter.start(words)
                 self._pids.add(pid)
         except NotRunnable as error:
-            say(f"{line}: {error}")
+            self.teller.say(f"{line}: {error}")
             self._ended(line, COMMAND_MISSING, monotonic() - began, waited)
             return COMMAND_MISSING
         descriptor = _descriptor(pid)
@@ -277,7 +292,7 @@ class Team:
                 _, status = os.waitpid(pid, 0)
         code = os.waitstatus_to_exitcode(status)
         if code:
-            say(f"{line}: {how_it_ended(code)}")
+            self.teller.say(f"{line}: {how_it_ended(code)}")
         self._ended(line, code, monotonic() - began, waited)
         return code
 
@@ -294,7 +309,7 @@ class Team:
                 limit = None
             elif any(one == connection for one, _ in ready) and (error := _lost(lock)):
                 poll.unregister(connection)
-                say(str(error))
+                self.teller.say(str(error))
                 if self._manner.kill_when_lost:
                     os.kill(pid, signal.SIGTERM)
                     limit = GRACE * 1000
@@ -307,16 +322,20 @@ class Team:
     def _ended(self, line: Line, code: int, took: float, waited: float) -> None:
         with self._state:
             self.outcomes.count(line, code, took, waited)
-            self._progress.step()
+            self._step()
             if code and self._manner.halt:
                 self._stop()
 
     def _leave_out(self) -> None:
         with self._state:
             self.outcomes.left_out += 1
-            self._progress.step()
+            self._step()
             if self._manner.halt:
                 self._stop()
+
+    def _step(self) -> None:
+        if self._progress.shown:
+            self.teller.do(self._progress.step)
 
 
 class _Apart:

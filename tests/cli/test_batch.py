@@ -18,6 +18,7 @@ BESIDE_A_RUN = {
     ".cli.outcomes",
     ".cli.progress",
     ".cli.starter",
+    ".cli.teller",
     ".cli.workers",
     ".transport.phrases",
     ".transport.repeated",

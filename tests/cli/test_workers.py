@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import signal
 import subprocess
+import termios
+from array import array
 from collections.abc import Iterator
 
 import pytest
@@ -58,7 +61,7 @@ def test_workers_that_share_run_side_by_side(shared: House) -> None:
 def test_a_worker_comes_when_there_is_a_line_for_it(shared: House) -> None:
     count = "sh -c 'ls /proc/$PPID/task | wc -l'\n"
     threads = [int(told) for told in batch(shared, count * 3, "-r", "few", "-s", "-j", "1000").stdout.split()]
-    others = 2  # the first thread, and that of the signals
+    others = 3  # the first thread, that of the signals, and who tells
     assert len(threads) == 3
     assert max(threads) <= others + len(threads) + 1
 
@@ -78,6 +81,24 @@ def test_a_command_is_waited_for_where_no_descriptor_is_left_to_watch_it(monkeyp
     assert workers._descriptor(running.pid) is None
     assert running.wait(LIMIT) == -signal.SIGKILL
     assert len(tries) >= 2
+
+
+def test_who_does_not_read_what_is_said_keeps_the_lock_from_nobody(shared: House) -> None:
+    """With no command running, and so that a signal still ends it."""
+    file = shared.path / "wrong"
+    file.write_text("no-such-command\n" * 5000)
+    talking = shared.spawn("batch", "-r", "talk", str(file))
+    assert talking.stderr is not None
+    descriptor, count = talking.stderr.fileno(), array("i", [0])
+    wait_until(lambda: _unread(descriptor, count) > 60_000, "a pipe full of what nobody reads")
+    assert shared.run("run", "-r", "talk", "-t", "30", "true").returncode == 0
+    talking.send_signal(signal.SIGTERM)
+    assert talking.wait(LIMIT) == 143
+
+
+def _unread(descriptor: int, count: array[int]) -> int:
+    fcntl.ioctl(descriptor, termios.FIONREAD, count)
+    return count[0]
 
 
 def test_a_number_taken_by_a_command_that_failed_is_given_back(shared: House) -> None:
