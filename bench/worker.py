@@ -62,7 +62,7 @@ def run(handle: Handle, holder: Holder, start: float, seconds: float, pause: flo
         taken = monotonic()
         waits.append(round((taken - begin) * 1e6))
         given_back = holder.given_back()
-        if given_back is not None:
+        if given_back is not None and given_back >= start:  # what was before the window was no hurry
             ways.append(round((taken - given_back) * 1e6))
         if pause:
             sleep(pause)
