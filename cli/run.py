@@ -34,6 +34,7 @@ else:
 
 ENDS_THE_WAIT = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 LONG = 2.0  # seconds until a wait is explained with -v
+MOMENT = 1.0  # seconds for a sentence to be read while we hold the lock
 
 
 class Manner(Frozen):
@@ -235,7 +236,7 @@ def _manner(settings: Settings, replace: str) -> Manner:
     return Manner(
         arguments=lambda words, element: [element if element and word == replace else word for word in words],
         granted=_tell_granted if settings.verbose else lambda lock: None,
-        lost=lambda error: say(str(error)),
+        lost=lambda error: say(str(error), patience=MOMENT),
         unlock_failed=lambda error: say(str(error)),
         kill_when_lost=settings.on_lost == "kill",
         ignored=settings.ignored_signals,
@@ -281,4 +282,4 @@ def _tell_message(message: Message) -> None:
 
 def _tell_granted(lock: Lock) -> None:
     element = f", element {lock.element}" if lock.element else ""
-    say(f"granted{element}, token {lock.token}, after {lock.waited:.3f}s")
+    say(f"granted{element}, token {lock.token}, after {lock.waited:.3f}s", patience=MOMENT)

@@ -10,8 +10,15 @@ from __future__ import annotations
 import sys
 
 
-def say(sentence: str, *below: str, program: str = "holdfast") -> None:
-    """Write ``program: sentence``, and the lines ``below`` it, if there is anybody to read them."""
+def say(sentence: str, *below: str, program: str = "holdfast", patience: float | None = None) -> None:
+    """Write ``program: sentence``, and the lines ``below`` it, if there is anybody to read them.
+
+    Args:
+        patience: seconds for who reads too slowly, or not at all (^S, a full pipe); then nothing is said. None: for
+            ever. Who holds a lock has little of it.
+    """
+    if patience is not None and not _is_read(patience):
+        return
     lines = [f"{program}: {sentence}", *below]
     if not all(map(str.isprintable, lines)):
         from .phrases import visible  # every command loads this file, and hardly any has need of that one
@@ -22,3 +29,15 @@ def say(sentence: str, *below: str, program: str = "holdfast") -> None:
         sys.stderr.flush()
     except (AttributeError, OSError, ValueError):  # None, full, closed
         return
+
+
+def _is_read(patience: float) -> bool:
+    """Whether a few lines can be written without waiting for longer."""
+    from select import POLLOUT, poll
+
+    try:
+        writable = poll()
+        writable.register(sys.stderr.fileno(), POLLOUT)
+        return bool(writable.poll(patience * 1000))
+    except (AttributeError, OSError, ValueError):  # None, closed, no file
+        return True

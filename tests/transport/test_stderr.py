@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -35,6 +36,23 @@ def test_a_reader_that_went_away_is_no_harm(monkeypatch: pytest.MonkeyPatch) -> 
     with os.fdopen(writing, "wb", buffering=0) as raw:
         monkeypatch.setattr(sys, "stderr", _Unheard(raw.fileno()))
         say("nobody hears it")
+
+
+def test_who_reads_nothing_is_not_waited_for_longer_than_one_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x" * 4096)
+    os.set_blocking(writing, True)
+    with os.fdopen(writing, "w", buffering=1) as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        say("nobody hears it", patience=0.01)
+        os.read(reading, 65536)
+        say("somebody hears it", patience=0.01)
+        monkeypatch.undo()
+    assert os.read(reading, 100) == b"holdfast: somebody hears it\n"
+    os.close(reading)
 
 
 class _Unheard:
