@@ -64,7 +64,7 @@ def batch(file: Value = "-", **options: Value) -> int:
     team = Team(source, _manner(settings, replace, halt), signals, progress)
     team.run(lambda: _lock(settings, str(file), alone=count == 1), count, stops - signals.ignored, ASKS_WHY)
     team.teller.do(progress.close)
-    team.teller.say(team.outcomes.summary(monotonic() - began))
+    team.teller.say(team.outcomes.summary(monotonic() - began, total))
     all_is_told = _wait_told(team)
     if team.stopped_by:
         code = die_by(team.stopped_by)

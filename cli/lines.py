@@ -25,7 +25,10 @@ else:
 
 OF_A_SHELL = frozenset("'\"\\")
 BLANKS = " \t\r\n"  # those of shlex; what else Unicode calls a space is a part of a word, as in a shell
+SHOWN = 256  # characters of a line that are told; as many bytes of a command line others see
 CHUNK = 65_536  # bytes read at once
+LONGEST = 131_072  # bytes of a line: as many as Linux lets a word have (MAX_ARG_STRLEN)
+SHOWN = 200  # characters of a line when it is told
 
 
 class Line(Frozen):
@@ -40,11 +43,14 @@ class Line(Frozen):
     fault: str = ""
 
     def __str__(self) -> str:
-        return f"line {self.number} ({self.text})"
+        text = self.text if len(self.text) <= SHOWN else f"{self.text[: SHOWN - 1]}…"
+        return f"line {self.number} ({text})"
 
 
 class Source:
     """The command lines that come out of a descriptor.
+
+    A line longer than ``LONGEST`` is a fault, told when that is seen; the rest of it is passed over and not kept.
 
     Args:
         descriptor: belongs to the source from now on, which closes it at its end.
@@ -55,7 +61,8 @@ class Source:
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLIN)
         self._ended = False
-        self._begun: list[bytes] = []  # a line, as far as it is there
+        self._begun: list[bytes] = []  # a line, as far as it is there and kept
+        self._length = 0  # of that line
         self._read_lines = 0
         self._lines: deque[Line] = deque()
 
@@ -72,11 +79,15 @@ class Source:
     def take(self, *, wait: bool) -> Line | None:
         """The next command line; None: there is none, or, if we must not ``wait``, it is not here yet.
 
+        Who must not wait has no more read than once: comments may go on for ever.
+
         Raises:
             HoldfastError: it cannot be read.
         """
         try:
-            while not self._lines and not self._ended and (wait or self._poll.poll(0)):
+            while wait and not self._lines and not self._ended:
+                self._read()
+            if not self._lines and not self._ended and self._poll.poll(0):
                 self._read()
         except OSError as error:
             raise HoldfastError(f"the list cannot be read any further: {error.strerror}") from error
@@ -84,18 +95,31 @@ class Source:
 
     def _read(self) -> None:
         data = os.read(self._descriptor, CHUNK)
-        if data and b"\n" not in data:
-            self._begun.append(data)
-            return
         if not data:
             self._ended = True
             os.close(self._descriptor)
         first, *others = data.split(b"\n")
-        whole = [b"".join([*self._begun, first]), *others]
+        self._go_on(first)
+        if data and not others:
+            return
+        whole = [b"".join(self._begun), *others]
         self._begun = [whole.pop()] if data else []
+        self._length = sum(map(len, self._begun))
         texts = [os.fsdecode(text) for text in whole]  # so their bytes come out again, whatever the locale
         self._lines += commands(texts, self._read_lines + 1)
         self._read_lines += len(texts)
+
+    def _go_on(self, more: bytes) -> None:
+        """The line that has begun has ``more``. Only such a one can be too long, a portion being shorter."""
+        was_too_long = self._length > LONGEST
+        self._begun.append(more)
+        self._length += len(more)
+        if self._length > LONGEST:
+            if not was_too_long:
+                text = os.fsdecode(b"".join(self._begun)[:LONGEST])[: SHOWN + 1]
+                fault = f"longer than {LONGEST} bytes"
+                self._lines.append(Line(self._read_lines + 1, text, (), fault))
+            self._begun = []
 
 
 def commands(texts: Iterable[str], first: int = 1) -> Iterator[Line]:

@@ -35,16 +35,18 @@ class Outcomes:
         if took >= self.longest:
             self.longest, self.longest_line = took, line
 
-    def summary(self, took: float) -> str:
+    def summary(self, took: float, total: int | None = None) -> str:
         """All of it in one sentence.
 
         Args:
             took: seconds from start to end.
+            total: how many commands there were to run; None: nobody knows.
         """
         ran = self.succeeded + self.failed
+        not_run = self.left_out if total is None else total - ran
         parts = [f"{counted(ran, 'command')} in {span(took)}, {self.failed} failed"]
-        if self.left_out:
-            parts.append(f"{self.left_out} not run")
+        if not_run:
+            parts.append(f"{not_run} not run")
         if self.longest_line is not None:
             parts.append(f"longest {span(self.longest)}: {self.longest_line}")
         parts.append(f"waited {span(self.waited)} for the lock in all")

@@ -251,6 +251,7 @@ class Team:
         Args:
             code: of the command that has ended under it; None: we do not hold it.
         """
+        asked = monotonic()
         try:
             with self._apart:
                 if code is None:
@@ -259,7 +260,7 @@ class Team:
                     lock.again(rolled_back=code != 0)
         except (Busy, TimedOut) as error:
             self.teller.say(f"{line} not run: {error}")
-            self._leave_out()
+            self._leave_out(monotonic() - asked)
             return False
         return True
 
@@ -326,9 +327,10 @@ class Team:
             if code and self._manner.halt:
                 self._stop()
 
-    def _leave_out(self) -> None:
+    def _leave_out(self, waited: float) -> None:
         with self._state:
             self.outcomes.left_out += 1
+            self.outcomes.waited += waited
             self._step()
             if self._manner.halt:
                 self._stop()

@@ -89,6 +89,9 @@ def test_after_the_first_failure_nothing_starts_if_so_wanted(shared: House) -> N
     code, out, said = batch(shared, "echo a\nfalse\necho b\n", "-r", "halt", "--halt")
     assert (code, out) == (123, "a\n")
     assert "2 commands in " in said[-1]
+    file = shared.path / "three"
+    file.write_text("true\nfalse\necho b\n")
+    assert "; 1 not run; " in shared.run("batch", "-r", "halt", "--halt", str(file)).stderr
 
 
 def test_the_lock_is_held_while_a_command_runs_and_free_for_others_between(shared: House) -> None:
@@ -117,6 +120,7 @@ def test_a_command_whose_lock_is_not_to_be_had_is_left_out(shared: House) -> Non
     assert (code, out) == (98, "")
     assert said[0].startswith("line 1 (echo a) not run: ")
     assert "; 2 not run; " in said[-1]
+    assert "waited 0.0s" not in batch(shared, "echo a\n", "-r", "busy", "-t", "200ms")[2][-1]
     assert batch(shared, "echo a\n", "-r", "busy", "-t", "10ms", "-E", "7")[0] == 7
     shared.let_go(holder)
 

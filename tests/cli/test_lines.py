@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from holdfast.cli.lines import CHUNK, Line, Source, commands
+from holdfast.cli.lines import CHUNK, SHOWN, Line, Source, commands
 from holdfast.transport.errors import HoldfastError
 
 WORDS = st.text(st.characters(exclude_characters="\0\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"), min_size=1)
@@ -78,6 +78,11 @@ def test_a_line_is_told_by_its_number_and_text() -> None:
     assert str(Line(3, "make all", ("make", "all"))) == "line 3 (make all)"
 
 
+def test_of_a_long_line_only_the_begin_is_told() -> None:
+    text = f"echo {'x' * 5000}"
+    assert str(Line(3, text, tuple(text.split()))) == f"line 3 ({text[: SHOWN - 1]}…)"
+
+
 def from_pipe() -> tuple[Source, int]:
     """A source, and the descriptor by which lines come into it."""
     theirs, ours = os.pipe()
@@ -134,11 +139,47 @@ def test_lines_are_the_same_in_whatever_portions_they_come(texts: list[bytes], s
 
 
 def test_a_line_may_be_longer_than_what_is_read_at_once(tmp_path: Path) -> None:
-    long = "x" * (3 * CHUNK)
+    long = "x" * LONGEST
+    assert len(long) > CHUNK
     (tmp_path / "list").write_text(f"{long}\ny\n")
     source = Source(os.open(tmp_path / "list", os.O_RDONLY))
     assert source.count() == 2
     assert source.take(wait=True) == Line(1, long, (long,))
+
+
+def test_a_line_that_is_too_long_is_a_fault_of_its_line_alone(tmp_path: Path) -> None:
+    (tmp_path / "list").write_text(f"x\n{'y' * (LONGEST + 1)}\nz\n{'a b ' * LONGEST}")
+    source = Source(os.open(tmp_path / "list", os.O_RDONLY))
+    assert source.count() == 4
+    lines = [source.take(wait=True) for _ in range(4)]
+    assert [(line.number, line.words[:1], line.fault) for line in lines if line] == [
+        (1, ("x",), ""),
+        (2, (), "longer than 131072 bytes"),
+        (3, ("z",), ""),
+        (4, (), "longer than 131072 bytes"),
+    ]
+
+
+def test_a_line_without_end_is_told_at_once_and_not_kept() -> None:
+    source = Source(os.open("/dev/zero", os.O_RDONLY))
+    line = source.take(wait=True)
+    assert line is not None
+    assert line.fault
+    for _ in range(10):
+        assert source.take(wait=False) is None
+    assert sum(map(len, source._begun)) <= LONGEST
+
+
+def test_what_is_no_command_is_not_read_for_ever_by_who_must_not_wait(tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("#\n" * 10 * CHUNK + "true\n")
+    source = Source(os.open(tmp_path / "list", os.O_RDONLY))
+    assert source.take(wait=False) is None
+    assert source.take(wait=True) is not None
+
+
+def test_a_long_line_is_told_by_its_beginning() -> None:
+    assert str(Line(1, "x" * SHOWN, ("x",))) == f"line 1 ({'x' * SHOWN})"
+    assert str(Line(1, "x" * LONGEST, ("x",))) == f"line 1 ({'x' * SHOWN}…)"
 
 
 def test_bytes_that_are_no_text_stay_what_they_are() -> None:

@@ -45,6 +45,11 @@ def test_the_summary_says_how_many_the_longest_and_the_wait() -> None:
     )
 
 
+def test_the_summary_says_what_nobody_came_to() -> None:
+    assert counted(0, left_out=2).summary(1.0, 7).startswith("1 command in 1.0s, 0 failed; 6 not run; ")
+    assert "not run" not in counted(0).summary(1.0, 1)
+
+
 def test_the_summary_says_what_was_not_run() -> None:
     assert counted(0, left_out=2).summary(1.0).startswith("1 command in 1.0s, 0 failed; 2 not run; ")
 
