@@ -251,7 +251,6 @@ def test_a_second_thread_is_told_and_does_no_harm(house: House) -> None:
     lock.close()
 
 
-@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
 def test_a_forked_child_cannot_use_the_lock(house: House) -> None:
     lock = Lock("x", settings=house.settings).acquire()
     child = os.fork()

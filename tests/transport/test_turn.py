@@ -80,7 +80,6 @@ def test_an_exception_ends_the_turn() -> None:
         pass
 
 
-@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
 def test_a_forked_child_is_told() -> None:
     turn = Turn("x")
     child = os.fork()

@@ -298,7 +298,6 @@ def test_nobody_there_is_told_as_the_kernel_does(path: str) -> None:
         zmtp.Wire(path)
 
 
-@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
 def test_a_forked_child_does_not_keep_the_connection(path: str, peer: Peer) -> None:
     peer.open(path, GREETING, READY)
     (wire,) = peer.wires
