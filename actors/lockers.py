@@ -61,6 +61,7 @@ class Lockers:
         self.serves: dict[int, str] = {}  # child -> resource
         self._taken: deque[float] = deque([-inf] * KEPT, maxlen=KEPT)  # when spare ones were
         self.trouble = ""  # why the last one could not be started
+        self._told = "", 0.0  # what the log was told of it, and when
         self._pause = 0.0  # after it …
         self._retry_at = 0.0  # … until then
         self._deaths: deque[float] = deque(maxlen=RESTARTS)  # of spare ones
@@ -135,7 +136,9 @@ class Lockers:
 
     def not_started(self, why: str, now: float) -> None:
         """One could not be started. That is no death: it is tried again, with longer and longer pauses."""
-        if not self.trouble:
+        told, at = self._told
+        if why != told or now - at >= RESTART_SPAN:
+            self._told = why, now
             event("HFD020E", error=why)
         if now >= self._retry_at:  # else it was ordered together with the last one
             first, longest = PAUSES

@@ -112,14 +112,14 @@ def test_one_that_cannot_be_started_is_no_death_and_tried_again_with_longer_and_
     assert some.retries_at(now) == now + first
 
 
-def test_that_none_can_be_started_is_logged_once_until_one_can_be(caplog: pytest.LogCaptureFixture) -> None:
+def test_why_none_can_be_started_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     some = lockers()
-    for now in (1.0, 2.0):
+    for now, logged in ((1.0, 1), (2.0, 1), (1.0 + RESTART_SPAN, 2)):
         some.not_started("no memory", now)
-    assert caplog.text.count("HFD020E") == 1
-    some.started()
-    some.not_started("no memory", 3.0)
-    assert caplog.text.count("HFD020E") == 2
+        some.started()
+        assert caplog.text.count("HFD020E") == logged
+    some.not_started("no processes", 2.0 + RESTART_SPAN)
+    assert caplog.text.count("HFD020E") == 3
 
 
 def test_spare_ones_are_started_at_once_where_none_was_ever_taken() -> None:
