@@ -28,7 +28,6 @@ BLANKS = " \t\r\n"  # those of shlex; what else Unicode calls a space is a part 
 SHOWN = 256  # characters of a line that are told; as many bytes of a command line others see
 CHUNK = 65_536  # bytes read at once
 LONGEST = 131_072  # bytes of a line: as many as Linux lets a word have (MAX_ARG_STRLEN)
-SHOWN = 200  # characters of a line when it is told
 
 
 class Line(Frozen):
@@ -116,9 +115,8 @@ class Source:
         self._length += len(more)
         if self._length > LONGEST:
             if not was_too_long:
-                text = os.fsdecode(b"".join(self._begun)[:LONGEST])[: SHOWN + 1]
-                fault = f"longer than {LONGEST} bytes"
-                self._lines.append(Line(self._read_lines + 1, text, (), fault))
+                text = os.fsdecode(b"".join(self._begun))
+                self._lines.append(Line(self._read_lines + 1, text, (), f"longer than {LONGEST} bytes"))
             self._begun = []
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from holdfast.cli.lines import CHUNK, SHOWN, Line, Source, commands
+from holdfast.cli.lines import CHUNK, LONGEST, SHOWN, Line, Source, commands
 from holdfast.transport.errors import HoldfastError
 
 WORDS = st.text(st.characters(exclude_characters="\0\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"), min_size=1)
@@ -175,11 +175,6 @@ def test_what_is_no_command_is_not_read_for_ever_by_who_must_not_wait(tmp_path: 
     source = Source(os.open(tmp_path / "list", os.O_RDONLY))
     assert source.take(wait=False) is None
     assert source.take(wait=True) is not None
-
-
-def test_a_long_line_is_told_by_its_beginning() -> None:
-    assert str(Line(1, "x" * SHOWN, ("x",))) == f"line 1 ({'x' * SHOWN})"
-    assert str(Line(1, "x" * LONGEST, ("x",))) == f"line 1 ({'x' * SHOWN}…)"
 
 
 def test_bytes_that_are_no_text_stay_what_they_are() -> None:
