@@ -1,6 +1,7 @@
 """What benches share: a house, figures that are no durations, and the suite's one list of what it found.
 
-A run that is told to end (^C, or SIGTERM) leaves nothing behind: what it started ends with the block that started it.
+A run that is told to end (^C, SIGTERM, or its terminal closes) leaves nothing behind: what it started ends with the
+block that started it.
 """
 
 from __future__ import annotations
@@ -32,9 +33,13 @@ def house() -> Iterator[House]:
 def found(request: pytest.FixtureRequest, say: Callable[[str], None]) -> Iterator[list[Scenario]]:
     """All scenarios of the suite; written when they have all been measured, and not if somebody ended the run."""
     scenarios: list[Scenario] = []
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = {end: signal.getsignal(end) for end in (signal.SIGTERM, signal.SIGHUP)}
+    for end in before:
+        if before[end] is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(end, signal.default_int_handler)
     yield scenarios
-    signal.signal(signal.SIGTERM, before)
+    for end, handler in before.items():
+        signal.signal(end, handler)
     ended = request.session.exitstatus == pytest.ExitCode.INTERRUPTED
     if not request.config.getoption("benchmark_disable") and not ended:
         write(scenarios)

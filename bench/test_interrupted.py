@@ -30,9 +30,9 @@ def belonging(mark: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_run_that_is_ended_leaves_nothing(ending: signal.Signals) -> None:
-    words = ["env", "--default-signal=INT", sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    words = ["env", "--default-signal=INT,HUP", sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
     words += ["bench/test_suite.py", "-k", "s11"]
     kept_out = ("PYTEST", "PYTHONUNBUFFERED")  # what it says must come at once also where Python keeps it back
     environ = {name: value for name, value in os.environ.items() if not name.startswith(kept_out)}
