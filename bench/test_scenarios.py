@@ -18,7 +18,7 @@ import pytest
 from clients import clients, work
 from report import Scenario
 from scenarios import FAIRNESS, HAND_OVERS, RATE, allowed, contend, crowds, handed_over, taken_alone
-from worker import LAST, Holder
+from worker import LAST, Holder, run
 
 SECONDS = 0.05
 BENCH = Path(__file__).resolve().parent
@@ -40,6 +40,14 @@ def scenario() -> Scenario:
 @pytest.fixture
 def directory(tmp_path: Path) -> str:
     return str(tmp_path)
+
+
+class Nothing:
+    """A lock that nobody else wants."""
+
+    def acquire(self) -> None: ...
+
+    release = close = acquire
 
 
 def test_every_client_works_in_the_window(directory: str) -> None:
@@ -93,10 +101,18 @@ def test_the_same_holder_again_is_no_hand_over() -> None:
 
 def test_of_two_who_hand_it_on_each_way_is_told(directory: str) -> None:
     with clients("flock", directory, ["one", "one"]) as pair:
-        first, second = (work(pair, SECONDS, pause=0.001) for _ in range(2))
-    assert len(first.ways) >= sum(first.handed)
-    assert len(second.ways) >= sum(second.handed) - 1  # what was given back in the window before is none of this one
-    assert all(way >= 0 for way in first.ways + second.ways)
+        window = work(pair, SECONDS, pause=0.001)
+    assert len(window.ways) >= sum(window.handed) - 1
+    assert all(way >= 0 for way in window.ways)
+
+
+@pytest.mark.parametrize(("begins_in", "ways"), [(0.0, 0), (-60.0, 1)])
+def test_what_was_given_back_before_the_window_is_none_of_its_ways(begins_in: float, ways: int) -> None:
+    last = mmap.mmap(-1, LAST.size)
+    Holder(last, 1).give_back()
+    start = monotonic() + begins_in
+    told = run(Nothing(), Holder(last, 2), start, monotonic() + SECONDS - start, 0.0)
+    assert (told["handed"], len(told["ways"])) == (1, ways)
 
 
 def test_one_client_has_no_figures_of_several(scenario: Scenario) -> None:

@@ -191,6 +191,23 @@ def test_who_is_let_in_hears_it_before_anything_else_is_heard_and_who_let_him_in
     assert heard == [let_in]
 
 
+def test_who_releases_and_asks_in_one_breath_hears_one_answer(bench: Bench) -> None:
+    answers: dict[Message, Message] = {Release(1, False): Queued(1), Release(2, False): Released()}
+    bench.actor.reply = lambda session, message: [(session, answers.get(message, Gone()))]
+    bench.start()
+
+    def at_once() -> bool:
+        raw.say(Release(2, False), Release(3, False))
+        if raw.hear() == Gone():
+            return True
+        assert raw.hear() == Gone()  # one write may still be two reads, and two turns
+        return False
+
+    with bench.enter(Release(1, False)) as raw:
+        raw.hear()
+        wait_until(at_once, "two requests in one turn")
+
+
 def test_after_unlisten_nobody_new_is_let_in_and_those_inside_stay(bench: Bench) -> None:
     bench.actor.reply = lambda session, message: [Unlisten(), (session, Queued(1))]
     bench.start()
