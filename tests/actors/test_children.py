@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 import pytest
 
+import nursery_children
 from boxless import serve_without_mailbox
 from holdfast.actors import nursery
-from holdfast.actors.children import PATIENCE, Children
+from holdfast.actors.children import Children
 from holdfast.actors.locker_process import COMM
 from holdfast.actors.locker_process import main as locker_main
 from holdfast.actors.nursery import Answer, ChildSpec, Inherited
@@ -36,6 +37,7 @@ class Brood:
         specs = [
             ChildSpec("locker", locker_main, ((Inherited(self.lock),), directory, False)),
             ChildSpec("boxless", serve_without_mailbox, ()),
+            ChildSpec("silent", nursery_children.endure, ()),
         ]
         self.children = Children(specs, preload=[preload])
         self.heard: News = []
@@ -137,16 +139,17 @@ def test_a_killed_child_is_dead_and_what_it_is_told_afterwards_is_dropped(brood:
 
 
 def test_a_child_that_is_not_ready_in_time_is_killed(brood: Brood) -> None:
-    brood.children.start(1, "locker")
+    brood.children.start(1, "silent")
     assert brood.children.wakes_at() is None  # it does not exist yet
     while (at := brood.children.wakes_at()) is None:
         assert select.select([brood.children], [], [], LIMIT)[0]
-        brood.heard += brood.children.news()
-    brood.children.kill_late(at - PATIENCE)
+        assert brood.children.news() == []
+    [pid] = brood.children.pids().values()
+    brood.children.kill_late(at - 0.001)
+    assert alive(pid)
     brood.children.kill_late(at)
     assert brood.children.wakes_at() is None
-    while brood.wait_for(1) is not None:  # it may have been ready just before
-        pass
+    assert brood.wait_for(1) is None
 
 
 def test_a_child_that_is_ready_is_not_late(brood: Brood) -> None:
