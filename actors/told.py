@@ -6,21 +6,15 @@ by the same words, so that a viewer cannot see the seam.
 
 from __future__ import annotations
 
-from hashlib import sha256
-
 from ..transport.frozen import altered
 from ..transport.listeners import Origin
 from ..transport.messages import FOREVER, Acquire, Hello, Locate, Standing
 from ..transport.records import Claim
+from ..transport.records import public_name as public_name  # for whoever tells
 from .door import HERE
 
 LONGEST = 256  # bytes of a client's text in a record
 ON_ITS_WAY = Hello(0, bytes(16), "", "", 0, 0, 0, "", "", "", "", ())  # of whom nothing is known yet
-
-
-def public_name(session: bytes) -> str:
-    """By what a session is known to people: 16 hexadecimal digits that say nothing about its id."""
-    return sha256(session).hexdigest()[:16]
 
 
 def cut(text: str, longest: int = LONGEST) -> str:

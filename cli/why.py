@@ -20,6 +20,7 @@ from ..transport.phrases import counted, hour, person, person_at_work, share, sp
 from ..transport.picture import ClaimView, ResourceView, Scene
 from ..transport.report import Json, as_json, document
 from ..transport.settings import load
+from .heirs import inherited_by
 from .reasons import Link, Need, everybody, links, need, related
 from .stopped import condition
 from .where import daemon_options
@@ -81,7 +82,7 @@ def _of_name(scene: Scene, name: str) -> Case:
 
 
 def _of_process(scene: Scene, pid: int) -> Case:
-    own = {one.claim.session for _, one in everybody(scene) if one.claim.pid == pid}
+    own = {one.claim.session for _, one in everybody(scene) if one.claim.pid == pid} or inherited_by(pid)
     pairs = [pair for pair in everybody(scene) if pair[1].claim.session in own or own & set(pair[1].claim.inside)]
     claims = tuple(sorted(pairs, key=lambda pair: pair[1].position > 0))  # what it has stands before what it wants
     numbers = {view.resource.number for view, _ in claims if view is not None}
@@ -182,6 +183,8 @@ class _Words:
             return [f"process {pid} holds nothing and waits for nothing"]
         self._followed |= {one.claim.session for _, one in self._case.claims}
         lines = []
+        if all(one.claim.pid != pid for _, one in self._case.claims):
+            lines.append(f"process {pid} has inherited the connection of who is told here:")
         for view, one in self._case.claims:
             who, name = person_at_work(one.claim), visible(one.claim.resource)
             if view is None:

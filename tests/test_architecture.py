@@ -56,6 +56,7 @@ PURE_LIBRARY = {
         "dataclasses",
         "enum",
         "functools",
+        "hashlib",
         "heapq",
         "itertools",
     ),

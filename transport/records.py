@@ -9,6 +9,8 @@ The contract is ``docs/protocol.md``; a test compares its second table with this
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from .enums import Mode, Order, Standing
 from .frozen import Frozen
 
@@ -111,6 +113,11 @@ def key(record: Record) -> str:
             return tally_key(record.actor, record.place, record.mode)
         case Member():
             return member_key(record.number)
+
+
+def public_name(session: bytes) -> str:
+    """By what a session is known to people: 16 hexadecimal digits that say nothing about its id."""
+    return sha256(session).hexdigest()[:16]
 
 
 def claim_key(actor: int, session: str) -> str:

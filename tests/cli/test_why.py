@@ -194,6 +194,16 @@ def test_a_process_that_is_parked_says_so(ask: Ask) -> None:
     assert told.startswith("bob on node1, pid 8 (./send) waits until somebody creates disk, since")
 
 
+def test_a_process_that_has_inherited_a_connection_holds_by_it(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = scene(resource("printer"), holder("a"))
+    monkeypatch.setattr(module, "inherited_by", lambda pid: {"a"} if pid == 99 else set())
+    first, second, *_ = lines(ask(shown, "99"))
+    assert first == "process 99 has inherited the connection of who is told here:"
+    assert second.startswith("alice on node1, pid 4711 (make -j4) holds printer (EX), since")
+    assert lines(ask(shown, "98")) == ["process 98 holds nothing and waits for nothing"]
+    assert lines(ask(shown, "4711"))[0].startswith("alice on node1, pid 4711")
+
+
 def test_a_process_that_has_nothing_is_an_answer(ask: Ask) -> None:
     assert lines(ask(CROSSED, "99")) == ["process 99 holds nothing and waits for nothing"]
 
