@@ -16,7 +16,7 @@ from ..transport.errors import UsageError
 from ..transport.repeated import Repeated
 from .begin import ASKS_WHY
 from .child import Signals, die_by, inherited
-from .exits import CONFLICT
+from .exits import CONFLICT, FAILED
 from .lines import Source
 from .options import RUN, Option
 from .progress import Progress
@@ -64,11 +64,13 @@ def batch(file: Value = "-", **options: Value) -> int:
     team = Team(source, _manner(settings, replace, halt), signals, progress)
     team.run(lambda: _lock(settings, str(file), alone=count == 1), count, stops - signals.ignored, ASKS_WHY)
     team.teller.do(progress.close)
-    team.teller.say(team.outcomes.summary(monotonic() - began, total))
+    team.teller.say(team.outcomes.summary(monotonic() - began, source.found))
     all_is_told = _wait_told(team)
     if team.stopped_by:
         code = die_by(team.stopped_by)
         return code if all_is_told else os._exit(code)  # else the interpreter would wait for who does not read
+    if team.loss_is_told:
+        return FAILED
     if team.errors:
         raise team.errors[0]
     return team.outcomes.exit_code(CONFLICT if settings.conflict_exit_code is None else settings.conflict_exit_code)

@@ -64,6 +64,12 @@ class Source:
         self._length = 0  # of that line
         self._read_lines = 0
         self._lines: deque[Line] = deque()
+        self._taken = 0
+
+    @property
+    def found(self) -> int:
+        """How many command lines there were until now, taken or not."""
+        return self._taken + len(self._lines)
 
     def count(self) -> int:
         """Read all there is to its end, and say how many command lines are still to be taken.
@@ -90,7 +96,10 @@ class Source:
                 self._read()
         except OSError as error:
             raise HoldfastError(f"the list cannot be read any further: {error.strerror}") from error
-        return self._lines.popleft() if self._lines else None
+        if not self._lines:
+            return None
+        self._taken += 1
+        return self._lines.popleft()
 
     def _read(self) -> None:
         data = os.read(self._descriptor, CHUNK)

@@ -20,13 +20,14 @@ class Outcomes:
     def __init__(self) -> None:
         self.succeeded = 0
         self.failed = 0
+        self.unable = 0  # could not be run: not there, or no command line at all
         self.left_out = 0  # not run, because the lock was not to be had in time
         self.waited = 0.0  # for the lock, all of them together
         self.longest = 0.0
         self.longest_line: Line | None = None
 
     def count(self, line: Line, code: int, took: float, waited: float) -> None:
-        """Count a command in that ended with ``code``, or, below 0, by that signal."""
+        """Count a command in that ran and ended with ``code``, or, below 0, by that signal."""
         if code == 0:
             self.succeeded += 1
         else:
@@ -35,17 +36,19 @@ class Outcomes:
         if took >= self.longest:
             self.longest, self.longest_line = took, line
 
-    def summary(self, took: float, total: int | None = None) -> str:
+    def summary(self, took: float, total: int) -> str:
         """All of it in one sentence.
 
         Args:
             took: seconds from start to end.
-            total: how many commands there were to run; None: nobody knows.
+            total: how many commands there were to run, as far as anybody knows.
         """
         ran = self.succeeded + self.failed
-        not_run = self.left_out if total is None else total - ran
+        not_run = total - ran - self.unable
         parts = [f"{counted(ran, 'command')} in {span(took)}, {self.failed} failed"]
-        if not_run:
+        if self.unable:
+            parts.append(f"{self.unable} could not be run")
+        if not_run > 0:
             parts.append(f"{not_run} not run")
         if self.longest_line is not None:
             parts.append(f"longest {span(self.longest)}: {self.longest_line}")
@@ -58,7 +61,7 @@ class Outcomes:
         Args:
             conflict: that of a lock that was not to be had.
         """
-        if self.failed:
+        if self.failed or self.unable:
             return SOME_FAILED
         return conflict if self.left_out else 0
 

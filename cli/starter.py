@@ -11,6 +11,7 @@ variables: together a tenth of what a short command takes.
 from __future__ import annotations
 
 import os
+from time import sleep
 
 from .child import IGNORED_BY_PYTHON, environment, start
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from ..transport.client import Lock
     from .child import Signals
+
+AGAIN = 0.01  # seconds until a descriptor is asked for again where none was left
 
 
 class Starter:
@@ -76,3 +79,17 @@ def _on_the_path(word: str) -> str:
         if os.path.isfile(path) and os.access(path, os.X_OK):
             return path
     return ""
+
+
+def descriptor_of(pid: int) -> int | None:
+    """What tells when ``pid`` has ended; None: it has, and until then there was none left.
+
+    Whatever is short here, the command runs and must have its lock until it ends.
+    """
+    while True:
+        try:
+            return os.pidfd_open(pid)
+        except OSError:
+            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+                return None
+        sleep(AGAIN)

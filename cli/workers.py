@@ -19,14 +19,14 @@ from __future__ import annotations
 import os
 import select
 from _thread import allocate_lock, start_new_thread
-from time import monotonic, sleep
+from time import monotonic
 
 from ..transport.errors import Busy, HoldfastError, LockLost, TimedOut
 from ..transport.frozen import Frozen
 from .child import GRACE, NotRunnable
 from .exits import COMMAND_MISSING
 from .outcomes import Outcomes, how_it_ended
-from .starter import Starter
+from .starter import Starter, descriptor_of
 from .teller import Teller
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
@@ -56,9 +56,6 @@ else:
     import _signal as signal  # the same functions; signal itself makes enums of all their numbers, 3 ms
 
 
-AGAIN = 0.01  # seconds until a descriptor is asked for again where none was left
-
-
 class NoThread(HoldfastError):
     """The system lets us start no other thread."""
 
@@ -76,14 +73,15 @@ class Manner(Frozen):
 class Team:
     """Workers that share a list of command lines.
 
-    ``errors`` has what ended a worker; ``stopped_by`` is the signal that told us to stop, 0 if none. ``teller`` says
-    what there is to say, also after the end.
+    ``errors`` has what ended a worker; ``stopped_by`` is the signal that told us to stop, 0 if none; ``loss_is_told``
+    if a lock was lost while a command ran. ``teller`` says what there is to say, also after the end.
     """
 
     def __init__(self, lines: Lines, manner: Manner, signals: Signals, progress: Steps) -> None:
         self.outcomes = Outcomes()
         self.errors: list[Exception] = []
         self.stopped_by = 0
+        self.loss_is_told = False
         self.teller = Teller()
         self._lines = lines
         self._manner = manner
@@ -234,8 +232,7 @@ class Team:
                 line = self._take(wait=wait)
             if line is None or not line.fault:
                 return line
-            self.teller.say(f"{line}: {line.fault}")
-            self._ended(line, COMMAND_MISSING, 0.0, 0.0)
+            self._unable(f"{line}: {line.fault}", 0.0)
 
     def _take(self, *, wait: bool) -> Line | None:
         if self._stopping or not self._reading.acquire(blocking=wait):
@@ -259,8 +256,7 @@ class Team:
                 else:
                     lock.again(rolled_back=code != 0)
         except (Busy, TimedOut) as error:
-            self.teller.say(f"{line} not run: {error}")
-            self._leave_out(monotonic() - asked)
+            self._leave_out(f"{line} not run: {error}", monotonic() - asked)
             return False
         return True
 
@@ -278,10 +274,9 @@ class Team:
                 pid = starter.start(words)
                 self._pids.add(pid)
         except NotRunnable as error:
-            self.teller.say(f"{line}: {error}")
-            self._ended(line, COMMAND_MISSING, monotonic() - began, waited)
+            self._unable(f"{line}: {error}", waited)
             return COMMAND_MISSING
-        descriptor = _descriptor(pid)
+        descriptor = descriptor_of(pid)
         try:
             if descriptor is not None:
                 self._watch(pid, descriptor, lock, poll)
@@ -310,7 +305,7 @@ class Team:
                 limit = None
             elif any(one == connection for one, _ in ready) and (error := _lost(lock)):
                 poll.unregister(connection)
-                self.teller.say(str(error))
+                self._tell_loss(error)
                 if self._manner.kill_when_lost:
                     os.kill(pid, signal.SIGTERM)
                     limit = GRACE * 1000
@@ -323,21 +318,35 @@ class Team:
     def _ended(self, line: Line, code: int, took: float, waited: float) -> None:
         with self._state:
             self.outcomes.count(line, code, took, waited)
-            self._step()
-            if code and self._manner.halt:
-                self._stop()
+            self._step(stop=bool(code and self._manner.halt) or code == -signal.SIGPIPE)
 
-    def _leave_out(self, waited: float) -> None:
+    def _unable(self, sentence: str, waited: float) -> None:
+        self.teller.say(sentence)
+        with self._state:
+            self.outcomes.unable += 1
+            self.outcomes.waited += waited
+            self._step(stop=self._manner.halt)
+
+    def _tell_loss(self, error: LockLost) -> None:
+        """Tell the first of them: what one worker loses, all of them lose."""
+        with self._state:
+            told, self.loss_is_told = self.loss_is_told, True
+            self._stop()
+        if not told:
+            self.teller.say(str(error))
+
+    def _leave_out(self, sentence: str, waited: float) -> None:
+        self.teller.say(sentence)
         with self._state:
             self.outcomes.left_out += 1
             self.outcomes.waited += waited
-            self._step()
-            if self._manner.halt:
-                self._stop()
+            self._step(stop=self._manner.halt)
 
-    def _step(self) -> None:
+    def _step(self, *, stop: bool) -> None:
         if self._progress.shown:
             self.teller.do(self._progress.step)
+        if stop:
+            self._stop()
 
 
 class _Apart:
@@ -363,20 +372,6 @@ def _start(work: Callable[..., None], *arguments: object) -> None:
         start_new_thread(work, arguments)
     except RuntimeError as error:
         raise NoThread("the system lets us start no other thread") from error
-
-
-def _descriptor(pid: int) -> int | None:
-    """What tells when ``pid`` has ended; None: it has, and until then there was none left.
-
-    Whatever is short here, the command runs and must have its lock until it ends.
-    """
-    while True:
-        try:
-            return os.pidfd_open(pid)
-        except OSError:
-            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-                return None
-        sleep(AGAIN)
 
 
 def _ring(rope: int) -> None:

@@ -82,13 +82,23 @@ def test_what_fails_is_told_and_the_others_run_on(shared: House) -> None:
         "line 3 (echo 'open): no closing quotation",
         "line 4 (sh -c 'kill -9 $$'): killed by signal 9",
     ]
-    assert ", 4 failed; " in said[-1]
+    assert said[-1].startswith("3 commands in ")
+    assert ", 2 failed; 2 could not be run; longest " in said[-1]
+
+
+def test_who_cannot_be_read_any_more_ends_the_list(shared: House) -> None:
+    code, _, said = batch(shared, "true\nsh -c 'kill -PIPE $$'\n" + "echo never\n" * 3, "-r", "pipe")
+    assert code == 123
+    assert said[0] == "line 2 (sh -c 'kill -PIPE $$'): killed by signal 13"
+    assert said[-1].startswith("2 commands in ")
+    assert ", 1 failed; 3 not run; " in said[-1]
 
 
 def test_after_the_first_failure_nothing_starts_if_so_wanted(shared: House) -> None:
     code, out, said = batch(shared, "echo a\nfalse\necho b\n", "-r", "halt", "--halt")
     assert (code, out) == (123, "a\n")
     assert "2 commands in " in said[-1]
+    assert "; 1 not run; " in said[-1]
     file = shared.path / "three"
     file.write_text("true\nfalse\necho b\n")
     assert "; 1 not run; " in shared.run("batch", "-r", "halt", "--halt", str(file)).stderr

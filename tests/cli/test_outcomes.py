@@ -40,7 +40,7 @@ def test_the_summary_says_how_many_the_longest_and_the_wait() -> None:
     outcomes.count(LINE, 0, 0.5, 1.0)
     outcomes.count(SLOW, 1, 1.2, 2.0)
     outcomes.count(LINE, 0, 0.1, 0.5)
-    assert outcomes.summary(2.0) == (
+    assert outcomes.summary(2.0, 3) == (
         "3 commands in 2.0s, 1 failed; longest 1.2s: line 2 (sleep 1); waited 3.5s for the lock in all"
     )
 
@@ -50,12 +50,15 @@ def test_the_summary_says_what_nobody_came_to() -> None:
     assert "not run" not in counted(0).summary(1.0, 1)
 
 
-def test_the_summary_says_what_was_not_run() -> None:
-    assert counted(0, left_out=2).summary(1.0).startswith("1 command in 1.0s, 0 failed; 2 not run; ")
+def test_what_could_not_be_run_is_no_command_that_ran() -> None:
+    outcomes = counted(0, left_out=1)
+    outcomes.unable = 2
+    assert outcomes.summary(1.0, 4).startswith("1 command in 1.0s, 0 failed; 2 could not be run; 1 not run; ")
+    assert outcomes.exit_code(CONFLICT) == SOME_FAILED
 
 
 def test_nothing_is_the_longest_where_nothing_ran() -> None:
-    assert counted().summary(0.0) == "0 commands in 0.0s, 0 failed; waited 0.0s for the lock in all"
+    assert counted().summary(0.0, 0) == "0 commands in 0.0s, 0 failed; waited 0.0s for the lock in all"
 
 
 def test_an_end_is_told_in_words() -> None:

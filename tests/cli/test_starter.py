@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -11,9 +13,10 @@ from typing import cast
 import pytest
 
 from holdfast.cli.child import NotRunnable, Signals
-from holdfast.cli.starter import Starter
+from holdfast.cli.starter import Starter, descriptor_of
 from holdfast.transport.client import Lock
 from holdfast.transport.messages import Mode
+from support import LIMIT
 
 
 @pytest.fixture
@@ -94,3 +97,20 @@ def test_what_is_not_executable_is_told(starter: Starter, tmp_path: Path) -> Non
     (tmp_path / "first/tool").write_text("")
     with pytest.raises(NotRunnable, match="permission denied"):
         starter.start(["tool"])
+
+
+def test_a_command_is_waited_for_where_no_descriptor_is_left_to_watch_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else its worker would end, and give the lock back while it runs."""
+    tries = []
+
+    def open_none(pid: int) -> int:
+        tries.append(pid)
+        if len(tries) == 2:
+            os.kill(pid, signal.SIGKILL)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(os, "pidfd_open", open_none)
+    running = subprocess.Popen(["sleep", "60"])
+    assert descriptor_of(running.pid) is None
+    assert running.wait(LIMIT) == -signal.SIGKILL
+    assert len(tries) >= 2

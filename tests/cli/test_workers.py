@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
-import os
 import signal
 import subprocess
 import termios
@@ -14,7 +12,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from holdfast.cli import workers
 from support import LIMIT, House, wait_line, wait_until
 
 pytestmark = pytest.mark.slow
@@ -64,23 +61,6 @@ def test_a_worker_comes_when_there_is_a_line_for_it(shared: House) -> None:
     others = 3  # the first thread, that of the signals, and who tells
     assert len(threads) == 3
     assert max(threads) <= others + len(threads) + 1
-
-
-def test_a_command_is_waited_for_where_no_descriptor_is_left_to_watch_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else its worker would end, and give the lock back while it runs."""
-    tries = []
-
-    def open_none(pid: int) -> int:
-        tries.append(pid)
-        if len(tries) == 2:
-            os.kill(pid, signal.SIGKILL)
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-
-    monkeypatch.setattr(os, "pidfd_open", open_none)
-    running = subprocess.Popen(["sleep", "60"])
-    assert workers._descriptor(running.pid) is None
-    assert running.wait(LIMIT) == -signal.SIGKILL
-    assert len(tries) >= 2
 
 
 def test_who_does_not_read_what_is_said_keeps_the_lock_from_nobody(shared: House) -> None:
@@ -227,20 +207,22 @@ def test_others_in_line_have_their_turn_between_two_commands(shared: House) -> N
     assert order.read_text().split() == ["batch", "other", "batch"]
 
 
-def test_a_lost_lock_is_told_and_nothing_starts_after_it() -> None:
+def test_a_lost_lock_is_told_once_and_nothing_starts_after_it() -> None:
     with House() as house:
         go = house.path / "go"
-        spawned = house.spawn("batch", "-r", "lost")
+        spawned = house.spawn("batch", "-r", "lost[2]", "-j", "2")
         assert spawned.stdin is not None
-        spawned.stdin.write(f"sh -c 'echo ready; while [ ! -e {go} ]; do sleep 0.01; done'\necho never\n")
-        spawned.stdin.close()
-        wait_line(spawned.stdout, "ready")
+        spawned.stdin.write(f"sh -c 'echo ready; while [ ! -e {go} ]; do sleep 0.01; done'\n" * 2 + "echo never\n")
+        spawned.stdin.flush()
+        for _ in range(2):
+            wait_line(spawned.stdout, "ready")
         assert house.run("stop", "--now").returncode == 0
         wait_line(spawned.stderr, "lost")
         go.touch()
-        assert spawned.wait(LIMIT) == 99
-        assert spawned.stdout is not None
-        assert spawned.stdout.read() == ""
+        out, said = spawned.communicate(timeout=LIMIT)
+        assert (spawned.returncode, out) == (99, "")
+        (summary,) = said.splitlines()
+        assert ", 0 failed; 1 not run; " in summary
 
 
 def test_a_lost_lock_ends_the_command_if_so_wanted() -> None:
