@@ -10,7 +10,8 @@ effect                  what happens
 (session, message)      the answer is sent; if it cannot be (gone, does not read), the session is shut: ``left``
 (PARENT, message)       told to the parent through the pipe
 (child number, message) told to that child through its pipe
-``StartChild(n, role)`` a process is started; ``child_said`` brings its ``Ready``, ``child_died`` its end
+``StartChild(n, role)`` a process is started; ``child_said`` brings its ``Ready`` or why there is none, ``child_died``
+                        its end
 ``KillChild(n)``        SIGKILL
 ``AskStack(n)``         SIGUSR2: the child writes its Python stack to the log
 ``Connect(n, path)``    feed n is kept open to another actor's mailbox; ``heard`` brings what comes by it
@@ -325,7 +326,7 @@ class Process:
                 assert self._feeds is not None
                 self._feeds.carry_out(effect, time.monotonic())
             else:
-                self._raise_child(effect, effects)
+                self._raise_child(effect)
 
     def _answer(self, session: Session, message: Message, effects: list[Effect]) -> None:
         earlier = self._unsaid.before(session, message)
@@ -347,7 +348,7 @@ class Process:
             effects += self._actor.left(session, now)
             self._take_changes(self._router.shut(fd, self._door.peers), now, effects)
 
-    def _raise_child(self, effect: StartChild | KillChild | AskStack, effects: list[Effect]) -> None:
+    def _raise_child(self, effect: StartChild | KillChild | AskStack) -> None:
         assert self._children is not None
         if isinstance(effect, KillChild):
             self._children.kill(effect.number)
@@ -355,9 +356,4 @@ class Process:
         if isinstance(effect, AskStack):
             self._children.signal(effect.number, SIGUSR2)
             return
-        try:
-            self._children.start(effect.number, effect.role)
-        except OSError as error:
-            event("HFD020E", error=error)
-            parent: Parent = self._actor  # type: ignore[assignment]  # only a Parent starts children
-            effects += parent.child_died(effect.number, time.monotonic())
+        self._children.start(effect.number, effect.role)
