@@ -2,9 +2,12 @@
 
 The rule: whoever does not look on pays nothing for it, and sees nothing of it. So the library is not among those that
 everybody installs: the nodes of a cluster, where nobody looks on, need none of it. Where it is missing there is no bar.
+Nor is there one where the output of the commands goes to a terminal: each would be written into the lines of the other.
 """
 
 from __future__ import annotations
+
+import os
 
 from ..transport.waiting import looks_on
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """A bar on standard error, if that is a terminal and we are in its foreground.
+    """A bar on standard error, if that is a terminal, we are in its foreground, and standard output is none.
 
     Args:
         total: how many commands there are; None: nobody knows.
@@ -25,7 +28,7 @@ class Progress:
 
     def __init__(self, total: int | None, *, wanted: bool = True) -> None:
         self._bar: tqdm[NoReturn] | None = None
-        if wanted and looks_on():
+        if wanted and looks_on() and not os.isatty(1):
             self._bar = _bar(total)
 
     @property
@@ -37,6 +40,11 @@ class Progress:
         """One more has ended."""
         if self._bar is not None:
             self._bar.update()
+
+    def clear(self) -> None:
+        """Take the bar away, until the next one has ended."""
+        if self._bar is not None:
+            self._bar.clear()
 
     def close(self) -> None:
         """Leave the bar where it stands, and write below it from now on."""

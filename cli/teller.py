@@ -23,9 +23,14 @@ MANY = 100  # pieces of news
 
 
 class Teller:
-    """A line of what is to be told, in its order."""
+    """A line of what is to be told, in its order.
 
-    def __init__(self) -> None:
+    Args:
+        clear: makes room for a sentence where something else is shown.
+    """
+
+    def __init__(self, clear: Callable[[], object] = lambda: None) -> None:
+        self._clear = clear
         self._news: deque[Callable[[], object]] = deque()
         self._some = allocate_lock()  # free when there may be news
         self._some.acquire()
@@ -37,6 +42,7 @@ class Teller:
 
     def say(self, sentence: str) -> None:
         """Have ``sentence`` said as ``stderr.say`` does."""
+        self.do(self._clear)
         self.do(lambda: say(sentence))
 
     def do(self, act: Callable[[], object]) -> None:

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
         def step(self) -> None: ...
 
+        def clear(self) -> None: ...
+
 else:
     import _signal as signal  # the same functions; signal itself makes enums of all their numbers, 3 ms
 
@@ -82,7 +84,7 @@ class Team:
         self.errors: list[Exception] = []
         self.stopped_by = 0
         self.loss_is_told = False
-        self.teller = Teller()
+        self.teller = Teller(progress.clear)
         self._lines = lines
         self._manner = manner
         self._signals = signals

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 
@@ -13,10 +14,17 @@ from holdfast.cli.progress import Progress
 from support import checkout_environ
 
 
-def test_whoever_looks_on_sees_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", seen)
+def looked_on(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What is written for somebody who looks on, while the output of the commands goes elsewhere."""
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", written)
     monkeypatch.setattr(progress, "looks_on", lambda: True)
+    monkeypatch.setattr(os, "isatty", lambda descriptor: False)
+    return written
+
+
+def test_whoever_looks_on_sees_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = looked_on(monkeypatch)
     bar = Progress(2)
     bar.step()
     bar.step()
@@ -26,10 +34,27 @@ def test_whoever_looks_on_sees_how_far_it_is(monkeypatch: pytest.MonkeyPatch) ->
     assert seen.getvalue().endswith("\n")
 
 
+def test_a_sentence_has_its_line_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = looked_on(monkeypatch)
+    bar = Progress(2)
+    bar.step()
+    bar.clear()
+    assert seen.getvalue().endswith(" \r")
+    seen.write("a sentence\n")
+    bar.step()
+    bar.close()
+    assert "2/2" in seen.getvalue().partition("a sentence\n")[2]
+
+
+def test_there_is_no_bar_where_the_commands_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = looked_on(monkeypatch)
+    monkeypatch.setattr(os, "isatty", lambda descriptor: descriptor == 1)
+    assert not Progress(2).shown
+    assert seen.getvalue() == ""
+
+
 def test_without_the_library_there_is_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", seen)
-    monkeypatch.setattr(progress, "looks_on", lambda: True)
+    seen = looked_on(monkeypatch)
     monkeypatch.setitem(sys.modules, "tqdm", None)
     bar = Progress(2)
     bar.step()
@@ -38,9 +63,7 @@ def test_without_the_library_there_is_no_bar(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_whoever_wants_no_bar_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", seen)
-    monkeypatch.setattr(progress, "looks_on", lambda: True)
+    seen = looked_on(monkeypatch)
     bar = Progress(None, wanted=False)
     bar.step()
     bar.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from _thread import start_new_thread
 from threading import Event
 
@@ -27,6 +28,14 @@ def test_a_sentence_is_said_after_our_name(capfd: pytest.CaptureFixture[str]) ->
     start_new_thread(teller.run, ())
     assert teller.mark().acquire(timeout=LIMIT)
     assert capfd.readouterr().err == "holdfast: so it is\n"
+
+
+def test_room_is_made_for_a_sentence(capfd: pytest.CaptureFixture[str]) -> None:
+    teller = Teller(lambda: print("clear", file=sys.stderr))
+    teller.say("so it is")
+    start_new_thread(teller.run, ())
+    assert teller.mark().acquire(timeout=LIMIT)
+    assert capfd.readouterr().err == "clear\nholdfast: so it is\n"
 
 
 def test_nobody_waits_for_who_does_not_read() -> None:
