@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from .cli.main import main
+from .cli.begin import begin
 
 if __name__ == "__main__":
+    begin()
+    from .cli.main import main
+
     main()

@@ -50,8 +50,12 @@ NO_DAEMON, NONE_MAY_START, UNKNOWN_HOST, CONNECTION_LOST = -2, -105, -110, -130 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run ``flom`` with ``arguments`` (those of the process if None) and end the process."""
     words = sys.argv[1:] if arguments is None else arguments
-    all_is_loaded()
-    end(guarded(lambda: _told(words), "flom"))
+
+    def story() -> int:
+        all_is_loaded()
+        return _told(words)
+
+    end(guarded(story, "flom"))
 
 
 def _told(arguments: Sequence[str]) -> int:

@@ -58,7 +58,12 @@ def test_a_script_is_started_by_python_and_goes_straight_to_its_command(name: st
     assert script.read_text().startswith("#!python\n"), "what an installer replaces by its interpreter"
     assert os.access(script, os.X_OK)
     lines = [ast.unparse(node) for node in ast.parse(script.read_text()).body[1:]]
-    assert lines == ["import gc", "gc.disable()", f"from holdfast.cli.{module} import main", "main()"]
+    assert lines == [
+        "from holdfast.cli.begin import begin",
+        "begin()",
+        f"from holdfast.cli.{module} import main",
+        "main()",
+    ]
 
 
 def build(kind: str, folder: Path) -> Path:

@@ -54,6 +54,40 @@ def test_who_is_asked_before_anything_is_loaded_lives_if_it_may_wait(
     assert (asked.returncode, asked.stdout) == (code, told)
 
 
+INTERRUPTED = """
+import signal
+from holdfast.cli.begin import all_is_loaded, begin
+begin()
+if {loaded}:
+    all_is_loaded()
+try:
+    signal.raise_signal(signal.SIGINT)
+    print("ignored")
+except KeyboardInterrupt:
+    print("told")
+"""
+
+
+def ignore_int() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+@pytest.mark.parametrize("ignored", [False, True])
+def test_who_is_interrupted_while_it_is_loaded_ends_without_a_word(loaded: bool, ignored: bool) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED.format(loaded=loaded)],
+        env=checkout_environ(),
+        preexec_fn=ignore_int if ignored else None,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    expected = (0, "ignored\n") if ignored else (0, "told\n") if loaded else (-signal.SIGINT, "")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (*expected, "")
+
+
 ENDING = """
 import atexit, gc, sys
 gc.disable()
