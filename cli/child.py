@@ -129,7 +129,7 @@ def start(command: list[str], environ: Mapping[str, str], signals: Signals) -> i
     except OSError as error:
         if error.errno != errno.ENOEXEC:
             raise NotRunnable(_why_not(command[0], error)) from error
-    path = command[0] if "/" in command[0] else _found(command[0])
+    path = command[0] if "/" in command[0] else on_the_path(command[0]) or command[0]
     try:
         return _spawn("/bin/sh", ["/bin/sh", path, *command[1:]], environ, signals)
     except OSError as error:
@@ -142,10 +142,10 @@ def _spawn(path: str, argv: list[str], environ: Mapping[str, str], signals: Sign
     return os.posix_spawnp(path, argv, environ, setsigmask=signals.original, setsigdef=IGNORED_BY_PYTHON)
 
 
-def _found(name: str) -> str:
-    """Where on the PATH a file is executable; the name itself if nowhere."""
+def on_the_path(name: str) -> str:
+    """Where on the PATH a file of that name is executable; "" if nowhere."""
     paths = (os.path.join(folder, name) for folder in os.get_exec_path())
-    return next((path for path in paths if os.path.isfile(path) and os.access(path, os.X_OK)), name)
+    return next((path for path in paths if os.path.isfile(path) and os.access(path, os.X_OK)), "")
 
 
 def _why_not(name: str, error: OSError) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from time import sleep
 
-from .child import IGNORED_BY_PYTHON, environment, start
+from .child import IGNORED_BY_PYTHON, environment, on_the_path, start
 
 TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
 if TYPE_CHECKING:
@@ -67,18 +67,10 @@ class Starter:
             return word
         path = self._found.get(word, "")
         if not path:
-            path = _on_the_path(word)
+            path = on_the_path(word)
             if path:
                 self._found[word] = path
         return path
-
-
-def _on_the_path(word: str) -> str:
-    for folder in os.get_exec_path():
-        path = os.path.join(folder, word)
-        if os.path.isfile(path) and os.access(path, os.X_OK):
-            return path
-    return ""
 
 
 def descriptor_of(pid: int) -> int | None:
