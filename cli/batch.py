@@ -23,7 +23,7 @@ from .progress import Progress
 from .run import ENDS_THE_WAIT, LONG, asked_for, lock_from_settings
 from .workers import Manner, Team
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .lines import Line
     from .options import Value
 else:
-    import _signal as signal  # the same functions; signal itself makes enums of all their numbers, 3 ms
+    import _signal as signal
 
 NOT_OURS = ("explain", "hold")  # options of ``run`` that have no meaning for many commands
 AGAIN = 0.1  # seconds until it is asked again whether a signal came

@@ -14,12 +14,12 @@ import gc
 import os
 import sys
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     from typing import NoReturn
 else:
-    import _signal as signal  # the same functions; signal itself makes enums of all their numbers, 3 ms
+    import _signal as signal
 
 ASKS_WHY = tuple(getattr(signal, name) for name in ("SIGINFO", "SIGUSR1") if hasattr(signal, name))
 

@@ -25,7 +25,7 @@ from ..transport.errors import HoldfastError, LockLost
 from ..transport.identity import SESSION, handed_down
 from .exits import exit_code_from_signal
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     from collections.abc import Callable, Collection, Mapping
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         def check(self) -> None: ...
 
 else:
-    import _signal as signal  # the same functions; signal itself makes enums of all their numbers, 3 ms
+    import _signal as signal
 
 LEFT_ALONE = frozenset((signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCONT, signal.SIGWINCH))
 IGNORED_BY_PYTHON = frozenset((signal.SIGPIPE, signal.SIGXFSZ))

@@ -26,7 +26,7 @@ from .main import guarded
 from .options import read
 from .run import Manner, hold, lock_from_settings
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     from collections.abc import Callable, Mapping, Sequence
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     Trace = Callable[[str], None]
 else:
-    import _signal as signal  # the same functions; signal itself makes enums of all their numbers, 3 ms
+    import _signal as signal
 
 MACHINE_IDS = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 NOT_OFFERED = 1  # what FLoM's debug features end with when they fail

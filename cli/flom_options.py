@@ -32,7 +32,7 @@ from .flom_texts import (
 )
 from .options import Option
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

@@ -17,7 +17,7 @@ from ..transport.names import RESERVED
 from ..transport.settings import GROUPS
 from .exits import FAILED
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
 

@@ -11,7 +11,7 @@ from ..transport.lasting import CommandLock, TreeLock
 from ..transport.stderr import say
 from .child import environment
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..transport.client import Lock
     from ..transport.settings import Settings

@@ -16,7 +16,7 @@ import select
 from ..transport.errors import HoldfastError
 from ..transport.frozen import Frozen
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Iterable, Iterator

@@ -17,13 +17,13 @@ from ..transport.stderr import say
 from .begin import all_is_loaded, end, outlive_questions
 from .exits import FAILED, exit_code, exit_code_from_signal
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     from collections.abc import Callable, Sequence
     from typing import NoReturn
 else:
-    import _signal as signal  # the same functions; signal itself makes enums of all their numbers, 3 ms
+    import _signal as signal
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what a full disk or a dead terminal says
 NO_DESCRIPTORS = (os.strerror(errno.ENFILE), os.strerror(errno.EMFILE))  # a library that cannot be loaded has no number

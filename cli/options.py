@@ -1,7 +1,7 @@
 """The options of ``run``, and of ``flom``: what a table of them is, and the reader of a line in which nothing is wrong.
 
 The rule: one table drives two readers. Where nothing is wrong and nobody asks for help, ``read`` needs 0.1 ms for what
-costs click 14 ms before it has begun. Whatever it does not know for certain it does not judge: the same words are then
+costs click 20 ms before it has begun. Whatever it does not know for certain it does not judge: the same words are then
 click's, whose options are made of the same table (``parameters.py``), and a test gives both of them every form that an
 option can have.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ..transport.frozen import Frozen
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Self

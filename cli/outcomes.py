@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..transport.phrases import counted, span
 from .exits import SOME_FAILED
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .lines import Line
 
@@ -35,6 +35,14 @@ class Outcomes:
         self.waited += waited
         if took >= self.longest:
             self.longest, self.longest_line = took, line
+
+    def leave_out(self, waited: float, *, unable: bool) -> None:
+        """Count a command in that did not run; ``unable``: because it never can."""
+        if unable:
+            self.unable += 1
+        else:
+            self.left_out += 1
+        self.waited += waited
 
     def summary(self, took: float, total: int) -> str:
         """All of it in one sentence.

@@ -19,7 +19,7 @@ from .begin import ASKS_WHY
 from .child import Child, NotRunnable, Signals, die_by, environment, inherited, start
 from .exits import COMMAND_MISSING, FAILED
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..transport.wire import Message
     from .options import Value
 else:
-    import _signal as signal  # the same functions; signal itself makes enums of all their numbers, 3 ms
+    import _signal as signal
 
 ENDS_THE_WAIT = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 LONG = 2.0  # seconds until a wait is explained with -v

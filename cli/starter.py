@@ -15,7 +15,7 @@ from time import sleep
 
 from .child import IGNORED_BY_PYTHON, environment, on_the_path, start
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

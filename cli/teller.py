@@ -11,7 +11,7 @@ from _thread import allocate_lock
 
 from ..transport.stderr import say
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _thread import LockType
     from collections import deque

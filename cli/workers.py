@@ -19,9 +19,9 @@ from __future__ import annotations
 import os
 import select
 from _thread import allocate_lock, start_new_thread
-from time import monotonic
+from time import monotonic, sleep
 
-from ..transport.errors import Busy, HoldfastError, LockLost, TimedOut
+from ..transport.errors import Busy, HoldfastError, LockLost, TimedOut, Unreachable
 from ..transport.frozen import Frozen
 from .child import GRACE, NotRunnable
 from .exits import COMMAND_MISSING
@@ -29,7 +29,7 @@ from .outcomes import Outcomes, how_it_ended
 from .starter import Starter, descriptor_of
 from .teller import Teller
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
         def clear(self) -> None: ...
 
 else:
-    import _signal as signal  # the same functions; signal itself makes enums of all their numbers, 3 ms
+    import _signal as signal
 
 
 class NoThread(HoldfastError):
@@ -94,6 +94,7 @@ class Team:
         self._state = allocate_lock()  # guards all below, and the outcomes
         self._stopping = False
         self._pids: set[int] = set()
+        self._holders: set[Repeated] = set()  # each until its release was sent
         self._working = 0
         self._vacant = 0  # how many more may work
         self._waiting = 0  # of those who work: how many are apart
@@ -206,7 +207,7 @@ class Team:
         while True:
             if self.teller.behind:
                 if code is not None:
-                    lock.release(rolled_back=code != 0)
+                    self._give_back(lock, code)
                     code = None
                 with self._apart:
                     self.teller.mark().acquire()
@@ -217,8 +218,8 @@ class Team:
                 first = False
                 self._hire()
             if line is None or not self._get(lock, line, code):
-                if line is None:
-                    lock.release(rolled_back=code != 0)
+                if line is None and code is not None:
+                    self._give_back(lock, code)
                 code = None
                 continue
             starter = starter or Starter(self._manner.environ, self._signals, lock)
@@ -234,7 +235,7 @@ class Team:
                 line = self._take(wait=wait)
             if line is None or not line.fault:
                 return line
-            self._unable(f"{line}: {line.fault}", 0.0)
+            self._not_run(f"{line}: {line.fault}", 0.0, unable=True)
 
     def _take(self, *, wait: bool) -> Line | None:
         if self._stopping or not self._reading.acquire(blocking=wait):
@@ -258,9 +259,22 @@ class Team:
                 else:
                     lock.again(rolled_back=code != 0)
         except (Busy, TimedOut) as error:
-            self._leave_out(f"{line} not run: {error}", monotonic() - asked)
+            self._holders.discard(lock)
+            self._not_run(f"{line} not run: {error}", monotonic() - asked, unable=False)
             return False
+        except Unreachable:
+            self._holders.discard(lock)
+            if not self._holders or lock.timeout is not None:
+                raise
+            with self._apart:
+                sleep(AGAIN)
+            return not self._stopping and self._get(lock, line, None)
+        self._holders.add(lock)
         return True
+
+    def _give_back(self, lock: Repeated, code: int) -> None:
+        lock.release(rolled_back=code != 0)
+        self._holders.discard(lock)
 
     def _run(self, line: Line, lock: Repeated, starter: Starter, poll: select.poll) -> int | None:
         """Run the command of ``line``; its exit code, or -N if a signal ended it; None: we are to stop."""
@@ -276,7 +290,7 @@ class Team:
                 pid = starter.start(words)
                 self._pids.add(pid)
         except NotRunnable as error:
-            self._unable(f"{line}: {error}", waited)
+            self._not_run(f"{line}: {error}", waited, unable=True)
             return COMMAND_MISSING
         descriptor = descriptor_of(pid)
         try:
@@ -322,11 +336,10 @@ class Team:
             self.outcomes.count(line, code, took, waited)
             self._step(stop=bool(code and self._manner.halt) or code == -signal.SIGPIPE)
 
-    def _unable(self, sentence: str, waited: float) -> None:
+    def _not_run(self, sentence: str, waited: float, *, unable: bool) -> None:
         self.teller.say(sentence)
         with self._state:
-            self.outcomes.unable += 1
-            self.outcomes.waited += waited
+            self.outcomes.leave_out(waited, unable=unable)
             self._step(stop=self._manner.halt)
 
     def _tell_loss(self, error: LockLost) -> None:
@@ -336,13 +349,6 @@ class Team:
             self._stop()
         if not told:
             self.teller.say(str(error))
-
-    def _leave_out(self, sentence: str, waited: float) -> None:
-        self.teller.say(sentence)
-        with self._state:
-            self.outcomes.left_out += 1
-            self.outcomes.waited += waited
-            self._step(stop=self._manner.halt)
 
     def _step(self, *, stop: bool) -> None:
         if self._progress.shown:

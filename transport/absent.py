@@ -10,7 +10,7 @@ from __future__ import annotations
 from .errors import Unreachable
 from .zmtp import Closed
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .peers import Peer
 

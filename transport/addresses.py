@@ -14,7 +14,7 @@ import stat
 from .errors import InvalidSetting, Unreachable
 from .frozen import Frozen
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .settings import Settings
 

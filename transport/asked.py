@@ -11,7 +11,7 @@ from .errors import InvalidName, UsageError
 from .messages import FOREVER, Locate, Mode, Order, inf
 from .wire import MAX_INT
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from enum import IntEnum
     from types import EllipsisType

@@ -26,7 +26,7 @@ from .turn import Turn
 from .wire import ID_SIZE
 from .zmtp import Closed
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import EllipsisType, TracebackType

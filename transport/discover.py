@@ -28,7 +28,7 @@ from .target import Target, target
 from .wire import ID_SIZE
 from .zmtp import Closed, Wire
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

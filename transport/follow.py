@@ -25,7 +25,7 @@ from .target import target
 from .wire import ID_SIZE, Message
 from .zmtp import Closed
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

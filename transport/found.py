@@ -12,7 +12,7 @@ from __future__ import annotations
 from .endpoints import Tcp
 from .frozen import Frozen
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 

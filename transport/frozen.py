@@ -9,7 +9,7 @@ A value equals only one of its own class, is always true, and is no sequence to 
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dataclasses import Field
     from typing import Any, ClassVar, Self, TypeVar, dataclass_transform

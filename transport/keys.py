@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from .errors import InvalidSetting
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 

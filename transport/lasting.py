@@ -30,7 +30,7 @@ from .messages import Conclude, Concluded
 from .session import UNLOCKING, Session, State
 from .wire import encode
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import EllipsisType
     from typing import Self

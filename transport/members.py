@@ -10,7 +10,7 @@ What ``enum`` does besides (flags, aliases, values made by themselves) is not he
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from enum import Enum as Enum

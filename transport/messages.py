@@ -19,7 +19,7 @@ from .enums import Refusal as Refusal
 from .enums import Standing as Standing
 from .frozen import Frozen
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .records import Claim, Member, Resource, Tally
 

@@ -26,7 +26,7 @@ from .endpoints import Tcp
 from .errors import InvalidSetting, Unreachable
 from .search import Search
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from _struct import Struct
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -22,7 +22,7 @@ from .frozen import Frozen, altered
 MOST_SECONDS, MOST_PROBES = 32_767, 127  # what the kernel takes
 MOST_MILLISECONDS = 2**31 - 1
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Self
 

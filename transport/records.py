@@ -14,7 +14,7 @@ from hashlib import sha256
 from .enums import Mode, Order, Standing
 from .frozen import Frozen
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

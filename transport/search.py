@@ -15,7 +15,7 @@ from .hearsay import credible
 from .messages import Here, Mismatch, Seek, inf
 from .wire import decode, encode
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

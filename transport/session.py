@@ -58,7 +58,7 @@ from .messages import (
 )
 from .wire import decode, encode
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -18,7 +18,7 @@ from .frozen import Frozen
 from .messages import Mode, Order
 from .values import MILLISECOND, SECOND, Dialect
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 

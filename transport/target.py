@@ -15,7 +15,7 @@ from . import addresses
 from .addresses import Address
 from .frozen import Frozen, altered
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .endpoints import Tcp
     from .settings import Settings

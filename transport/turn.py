@@ -14,7 +14,7 @@ from _thread import get_ident
 
 from .errors import UsageError
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 

@@ -16,7 +16,7 @@ from .errors import InvalidSetting
 from .frozen import Frozen
 from .messages import FOREVER, Mode, Order, inf
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeVar

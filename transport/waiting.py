@@ -24,7 +24,7 @@ from .phrases import span, wanted
 from .session import WAITS
 from .stderr import say
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import EllipsisType
 

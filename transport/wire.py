@@ -70,7 +70,7 @@ from .packing import MAX_TEXT as MAX_TEXT
 from .packing import MAX_TUPLE as MAX_TUPLE
 from .packing import pack, unpack
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

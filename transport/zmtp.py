@@ -33,7 +33,7 @@ from .errors import RemoteProtocolError, Unreachable
 from .messages import inf
 from .wire import MAX_FRAME
 
-TYPE_CHECKING = False  # importing it costs every command 2 ms; checkers know the name
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .peers import Peer
 
