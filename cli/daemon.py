@@ -148,6 +148,7 @@ def serve(plan: Plan, *, ready: Callable[[str], None], check: Callable[[], None]
     Raises:
         HoldfastError: it cannot start, and why.
     """
+    _open_closed_streams()
     log.configure("daemon", verbose=plan.verbose)
     prepare_directory(plan.directory)
     limit = raise_descriptor_limit()
@@ -199,6 +200,13 @@ def serve(plan: Plan, *, ready: Callable[[str], None], check: Callable[[], None]
     if plan.mount:
         _clear_mount(plan.mount)
     return code
+
+
+def _open_closed_streams() -> None:
+    """So that nothing else of ours gets the number of a standard stream, which children keep and libraries write to."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
 
 
 def _clear_mount(path: str) -> None:
