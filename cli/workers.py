@@ -33,29 +33,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     from collections.abc import Callable, Collection, Mapping, Sequence
-    from typing import Protocol
 
     from ..transport.repeated import Repeated
     from .child import Signals
-    from .lines import Line
-
-    class Lines(Protocol):
-        """Where the command lines come from."""
-
-        def take(self, *, wait: bool) -> Line | None: ...
-
-    class Steps(Protocol):
-        """Who is told of each command that has come to its end, if anybody sees it."""
-
-        @property
-        def shown(self) -> bool: ...
-
-        def step(self) -> None: ...
-
-        def clear(self) -> None: ...
-
+    from .lines import Line, Source
+    from .progress import Progress
 else:
     import _signal as signal
+
+LATER = 0.2  # seconds until a lock is asked for again that only another of our workers keeps from us
 
 
 class NoThread(HoldfastError):
@@ -79,7 +65,7 @@ class Team:
     if a lock was lost while a command ran. ``teller`` says what there is to say, also after the end.
     """
 
-    def __init__(self, lines: Lines, manner: Manner, signals: Signals, progress: Steps) -> None:
+    def __init__(self, lines: Source, manner: Manner, signals: Signals, progress: Progress) -> None:
         self.outcomes = Outcomes()
         self.errors: list[Exception] = []
         self.stopped_by = 0
@@ -252,25 +238,29 @@ class Team:
             code: of the command that has ended under it; None: we do not hold it.
         """
         asked = monotonic()
-        try:
-            with self._apart:
-                if code is None:
-                    lock.acquire()
-                else:
-                    lock.again(rolled_back=code != 0)
-        except (Busy, TimedOut) as error:
-            self._holders.discard(lock)
-            self._not_run(f"{line} not run: {error}", monotonic() - asked, unable=False)
-            return False
-        except Unreachable:
-            self._holders.discard(lock)
-            if not self._holders or lock.timeout is not None:
-                raise
-            with self._apart:
-                sleep(AGAIN)
-            return not self._stopping and self._get(lock, line, None)
-        self._holders.add(lock)
-        return True
+        while True:
+            try:
+                with self._apart:
+                    if code is None:
+                        lock.acquire()
+                    else:
+                        lock.again(rolled_back=code != 0)
+            except (Busy, TimedOut) as error:
+                self._holders.discard(lock)
+                self._not_run(f"{line} not run: {error}", monotonic() - asked, unable=False)
+                return False
+            except Unreachable:  # the daemon was killed; another comes when those who hold, ours as well, have ended
+                self._holders.discard(lock)
+                if not self._holders or lock.timeout is not None:
+                    raise
+                code = None
+                with self._apart:
+                    sleep(LATER)
+                if self._stopping:
+                    return False
+            else:
+                self._holders.add(lock)
+                return True
 
     def _give_back(self, lock: Repeated, code: int) -> None:
         lock.release(rolled_back=code != 0)

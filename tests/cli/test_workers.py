@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import signal
 import subprocess
 import termios
@@ -235,3 +236,25 @@ def test_a_lost_lock_ends_the_command_if_so_wanted() -> None:
         assert house.run("stop", "--now").returncode == 0
         wait_line(spawned.stderr, "killed by signal 15")
         assert spawned.wait(LIMIT) == 99
+
+
+@pytest.mark.parametrize("words", [("-j", "1"), ("-s", "-j", "2"), ("-j", "2")])
+def test_a_batch_goes_on_with_a_new_daemon(words: tuple[str, ...]) -> None:
+    """Those of its workers who are refused meanwhile wait for those who still hold from the old one."""
+    with House() as house:
+        spawned = house.spawn("batch", "-r", "orphan", *words)
+        assert spawned.stdin is not None
+        wait_for = "sh -c 'echo ready; while [ ! -e {} ]; do sleep 0.01; done'\n"
+        first, second = house.path / "first", house.path / "second"
+        spawned.stdin.write(wait_for.format(first) + wait_for.format(second) + "echo third\n" * 3)
+        spawned.stdin.flush()
+        for _ in range(2 if "-s" in words else 1):
+            wait_line(spawned.stdout, "ready")
+        if words == ("-j", "2"):
+            wait_until(lambda: waiting(house, "orphan") == 1, "the other one in line")
+        os.kill(house.daemon(), signal.SIGKILL)
+        first.touch()
+        second.touch()
+        out, said = spawned.communicate(timeout=LIMIT)
+        assert spawned.returncode == 0, said
+        assert out.count("third") == 3
