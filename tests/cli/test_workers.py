@@ -258,3 +258,21 @@ def test_a_batch_goes_on_with_a_new_daemon(words: tuple[str, ...]) -> None:
         out, said = spawned.communicate(timeout=LIMIT)
         assert spawned.returncode == 0, said
         assert out.count("third") == 3
+
+
+def test_a_batch_ends_where_somebody_else_holds_from_a_daemon_that_was_killed() -> None:
+    with House() as house:
+        other = house.hold("-r", "orphan", "-s")
+        spawned = house.spawn("batch", "-r", "orphan", "-s", "-j", "2")
+        assert spawned.stdin is not None
+        go = house.path / "go"
+        spawned.stdin.write(f"sh -c 'echo ready; while [ ! -e {go} ]; do sleep 0.01; done'\n" * 2 + "echo never\n" * 2)
+        spawned.stdin.flush()
+        for _ in range(2):
+            wait_line(spawned.stdout, "ready")
+        os.kill(house.daemon(), signal.SIGKILL)
+        go.touch()
+        out, said = spawned.communicate(timeout=LIMIT)
+        assert (spawned.returncode, out) == (99, "")
+        assert ", 0 failed; 2 not run; " in said
+        assert house.let_go(other) == 0
