@@ -195,8 +195,7 @@ class Team:
                 if code is not None:
                     self._give_back(lock, code)
                     code = None
-                with self._apart:
-                    self.teller.mark().acquire()
+                self._let_tell()
             line = self._next(wait=code is None)
             if line is None and code is None:
                 return
@@ -214,14 +213,23 @@ class Team:
                 lock.close()
                 return
 
+    def _let_tell(self) -> None:
+        """Wait, with no lock, until there is not too much that is not told yet."""
+        if self.teller.behind:
+            with self._apart:
+                self.teller.mark().acquire()
+
     def _next(self, *, wait: bool) -> Line | None:
-        """The next line that can be run; None: there is none, or none yet and we must not ``wait``."""
+        """The next line that can be run; None: there is none, or if we must not ``wait``, perhaps one later."""
         while True:
             with self._apart:
                 line = self._take(wait=wait)
             if line is None or not line.fault:
                 return line
             self._not_run(f"{line}: {line.fault}", 0.0, unable=True)
+            if not wait:
+                return None
+            self._let_tell()
 
     def _take(self, *, wait: bool) -> Line | None:
         if self._stopping or not self._reading.acquire(blocking=wait):

@@ -77,6 +77,20 @@ def test_who_does_not_read_what_is_said_keeps_the_lock_from_nobody(shared: House
     assert talking.wait(LIMIT) == 143
 
 
+def test_lines_that_cannot_be_run_are_told_without_the_lock(shared: House) -> None:
+    file = shared.path / "open"
+    file.write_text("true\n" + "echo 'open\n" * 5000)
+    talking = shared.spawn("batch", "-r", "open", str(file))
+    assert talking.stderr is not None
+    descriptor, count = talking.stderr.fileno(), array("i", [0])
+    wait_until(lambda: _unread(descriptor, count) > 60_000, "a pipe full of what nobody reads")
+    assert shared.run("run", "-r", "open", "-t", "30", "true").returncode == 0
+    talking.send_signal(signal.SIGTERM)
+    _, said = talking.communicate(timeout=LIMIT)
+    assert talking.returncode == 143
+    assert said.count("no closing quotation") < 5000
+
+
 def _unread(descriptor: int, count: array[int]) -> int:
     fcntl.ioctl(descriptor, termios.FIONREAD, count)
     return count[0]
