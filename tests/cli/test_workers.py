@@ -234,9 +234,12 @@ def test_a_lost_lock_is_told_once_and_nothing_starts_after_it() -> None:
         assert house.run("stop", "--now").returncode == 0
         wait_line(spawned.stderr, "lost")
         go.touch()
-        out, said = spawned.communicate(timeout=LIMIT)
-        assert (spawned.returncode, out) == (99, "")
-        (summary,) = said.splitlines()
+        spawned.stdin.close()
+        assert spawned.wait(LIMIT) == 99
+        assert spawned.stdout is not None
+        assert spawned.stderr is not None
+        assert spawned.stdout.read() == ""
+        (summary,) = spawned.stderr.read().splitlines()
         assert ", 0 failed; 1 not run; " in summary
 
 
