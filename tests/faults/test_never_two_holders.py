@@ -103,7 +103,8 @@ def test_a_stopped_fork_server_stops_nobody_but_new_names(house: House) -> None:
     holder = house.hold("-r", "printer")
     server = fork_server(house)
     os.kill(server, signal.SIGSTOP)
-    codes = [house.run("run", "-t", "10", "-r", f"new{number}", "--", "true").returncode for number in range(4)]
+    words = ("run", "-n", "--idle", "1m", "-r")  # so that no locker comes back meanwhile
+    codes = [house.run(*words, f"new{number}", "--", "true").returncode for number in range(4)]
     assert codes[-1] == 99
     assert house.run("run", "-n", "-r", "printer", "--", "true").returncode == 98
     os.kill(server, signal.SIGCONT)
