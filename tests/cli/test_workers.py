@@ -288,7 +288,9 @@ def test_a_batch_ends_where_somebody_else_holds_from_a_daemon_that_was_killed() 
         for _ in range(2):
             wait_line(spawned.stdout, "ready")
         os.kill(house.daemon(), signal.SIGKILL)
-        wait_until(lambda: "still serves orphan" in house.run("run", "-r", "other", "true").stderr, "a locker that knows")
+        wait_until(
+            lambda: "still serves orphan" in house.run("run", "-r", "other", "true").stderr, "a locker that knows"
+        )
         go.touch()
         out, said = spawned.communicate(timeout=LIMIT)
         assert (spawned.returncode, out) == (99, "")
