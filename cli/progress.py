@@ -2,12 +2,9 @@
 
 The rule: whoever does not look on pays nothing for it, and sees nothing of it. So the library is not among those that
 everybody installs: the nodes of a cluster, where nobody looks on, need none of it. Where it is missing there is no bar.
-Nor is there one where the output of the commands goes to a terminal: each would be written into the lines of the other.
 """
 
 from __future__ import annotations
-
-import os
 
 from ..transport.waiting import looks_on
 
@@ -19,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """A bar on standard error, if that is a terminal, we are in its foreground, and standard output is none.
+    """A bar on standard error, if that is a terminal and we are in its foreground.
 
     Args:
         total: how many commands there are; None: nobody knows.
@@ -28,7 +25,7 @@ class Progress:
 
     def __init__(self, total: int | None, *, wanted: bool = True) -> None:
         self._bar: tqdm[NoReturn] | None = None
-        if wanted and looks_on() and not os.isatty(1):
+        if wanted and looks_on():
             self._bar = _bar(total)
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import subprocess
 import sys
 
@@ -15,11 +14,10 @@ from support import checkout_environ
 
 
 def looked_on(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """What is written for somebody who looks on, while the output of the commands goes elsewhere."""
+    """What is written for somebody who looks on."""
     written = io.StringIO()
     monkeypatch.setattr(sys, "stderr", written)
     monkeypatch.setattr(progress, "looks_on", lambda: True)
-    monkeypatch.setattr(os, "isatty", lambda descriptor: False)
     return written
 
 
@@ -44,13 +42,6 @@ def test_a_sentence_has_its_line_for_itself(monkeypatch: pytest.MonkeyPatch) -> 
     bar.step()
     bar.close()
     assert "2/2" in seen.getvalue().partition("a sentence\n")[2]
-
-
-def test_there_is_no_bar_where_the_commands_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = looked_on(monkeypatch)
-    monkeypatch.setattr(os, "isatty", lambda descriptor: descriptor == 1)
-    assert not Progress(2).shown
-    assert seen.getvalue() == ""
 
 
 def test_without_the_library_there_is_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
