@@ -20,7 +20,7 @@ from .exits import CONFLICT, FAILED
 from .lines import Source
 from .options import RUN, Option
 from .progress import Progress
-from .run import ENDS_THE_WAIT, LONG, asked_for, lock_from_settings
+from .run import ENDS_THE_WAIT, LONG, asked_for, element_for, granted, lock_from_settings
 from .workers import Manner, Team
 
 TYPE_CHECKING = False
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     import signal
 
     from ..transport.settings import Settings
-    from .lines import Line
     from .options import Value
 else:
     import _signal as signal
@@ -148,13 +147,8 @@ def _lock(settings: Settings, file: str, *, alone: bool) -> Repeated:
 def _manner(settings: Settings, replace: str, halt: bool) -> Manner:
     return Manner(
         environ=inherited(),
-        arguments=lambda words, element: [element if element and word == replace else word for word in words],
-        granted=_granted if settings.verbose else lambda line, lock: "",
+        arguments=element_for(replace),
+        granted=(lambda line, lock: f"{line}: {granted(lock)}") if settings.verbose else lambda line, lock: "",
         kill_when_lost=settings.on_lost == "kill",
         halt=halt,
     )
-
-
-def _granted(line: Line, lock: Repeated) -> str:
-    element = f", element {lock.element}" if lock.element else ""
-    return f"{line}: granted{element}, token {lock.token}, after {lock.waited:.3f}s"

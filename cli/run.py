@@ -234,7 +234,7 @@ def _manner(settings: Settings, replace: str) -> Manner:
     if settings.hold != "wrapper":
         from .hold import environment_with_descriptor as environ
     return Manner(
-        arguments=lambda words, element: [element if element and word == replace else word for word in words],
+        arguments=element_for(replace),
         granted=_tell_granted if settings.verbose else lambda lock: None,
         lost=lambda error: say(str(error), patience=MOMENT),
         unlock_failed=lambda error: say(str(error)),
@@ -242,6 +242,11 @@ def _manner(settings: Settings, replace: str) -> Manner:
         ignored=settings.ignored_signals,
         environ=environ,
     )
+
+
+def element_for(replace: str) -> Callable[[Sequence[str], str], list[str]]:
+    """What puts the granted element, if there is one, into the place of each argument that is ``replace``."""
+    return lambda words, element: [element if element and word == replace else word for word in words]
 
 
 def _given(options: dict[str, Value]) -> dict[str, object]:
@@ -281,5 +286,10 @@ def _tell_message(message: Message) -> None:
 
 
 def _tell_granted(lock: Lock) -> None:
+    say(granted(lock), patience=MOMENT)
+
+
+def granted(lock: Lock) -> str:
+    """What ``-v`` says of a grant."""
     element = f", element {lock.element}" if lock.element else ""
-    say(f"granted{element}, token {lock.token}, after {lock.waited:.3f}s", patience=MOMENT)
+    return f"granted{element}, token {lock.token}, after {lock.waited:.3f}s"

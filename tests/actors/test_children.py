@@ -61,6 +61,13 @@ class Brood:
             assert select.select([self.children], [], [], LIMIT)[0], "no news"
             self.heard += self.children.news()
 
+    def stop_fork_server(self) -> int:
+        """Start child 1, then stop who forked it; its process id."""
+        fork_server = self.start(1).parent
+        os.kill(fork_server, signal.SIGSTOP)
+        wait_state(fork_server, "T")
+        return fork_server
+
     def close(self) -> None:
         for number in self.children.pids():
             self.children.kill(number)
@@ -173,9 +180,7 @@ def test_without_its_fork_server_children_live_on_and_no_new_one_is_started(broo
 def test_an_order_that_the_fork_server_did_not_live_to_take_is_a_dead_child(
     brood: Brood, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fork_server = brood.start(1).parent
-    os.kill(fork_server, signal.SIGSTOP)
-    wait_state(fork_server, "T")
+    fork_server = brood.stop_fork_server()
     brood.children.start(2, "locker")
     assert brood.wait_for(2) == NotStarted("the fork server is stopped")
     assert brood.wait_for(2) is None
@@ -192,9 +197,7 @@ def test_an_order_that_the_fork_server_did_not_live_to_take_is_a_dead_child(
 def test_a_child_that_is_killed_before_it_exists_is_dead_at_once_and_killed_when_it_does(
     brood: Brood, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fork_server = brood.start(1).parent
-    os.kill(fork_server, signal.SIGSTOP)
-    wait_state(fork_server, "T")
+    fork_server = brood.stop_fork_server()
     monkeypatch.setattr(nursery, "_stopped", lambda pid: False)
     brood.children.start(2, "locker")
     brood.children.kill(2)
