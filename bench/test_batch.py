@@ -1,8 +1,6 @@
 """What many short commands cost behind one wrapper, and what they cost without any lock.
 
-The aim is at most 1.3 times as long. On two cores, beside other work, ``true`` one at a time took 1.3 to 1.5 times as
-long (it was 1.65 on the same machine at the same time before), two at a time 1.45; commands of 2 ms or more keep the
-aim: 1.20, of 5 ms 1.14, of 10 ms 1.09. Where the time goes is told in docs/performance-notes.md.
+The aim is at most 1.3 times as long. What was found, and where the time goes, is told in docs/performance-notes.md.
 """
 
 from __future__ import annotations
